@@ -1,0 +1,7 @@
+"""`python -m guestlist`."""
+
+import sys
+
+from guestlist.cli import main
+
+sys.exit(main())

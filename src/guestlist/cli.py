@@ -1,0 +1,102 @@
+"""The commands of Guestlist. Django is imported only by the command that needs it."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import guestlist
+
+_EPILOG = "More about a command: guestlist COMMAND --help"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and not options.takes_rest:
+        parser.error("unrecognized arguments: " + " ".join(rest))
+    status: int = options.run(options, rest)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="guestlist", description=guestlist.__doc__, epilog=_EPILOG)
+    parser.add_argument("--version", action="version", version=f"Guestlist {guestlist.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="start a shop to try everything with")
+    demo.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (%(default)s)")
+    demo.add_argument("--data", type=Path, metavar="DIR", help="folder to keep the demo's data in")
+    demo.add_argument("--reset", action="store_true", help="throw the demo's data away and start afresh")
+    demo.set_defaults(run=_demo, takes_rest=False)
+
+    test = commands.add_parser("test", help="run all tests on SQLite and on PostgreSQL", add_help=False)
+    test.set_defaults(run=_test, takes_rest=True)
+
+    serve = commands.add_parser("serve", help="answer web requests")
+    serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="(%(default)s)")
+    serve.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
+    serve.add_argument("--threads", type=int, default=4, help="threads in each process (%(default)s)")
+    serve.set_defaults(run=_serve, takes_rest=False)
+
+    worker = commands.add_parser("worker", help="send mail and do the other work that waits")
+    worker.set_defaults(run=_worker, takes_rest=False)
+
+    migrate = commands.add_parser("migrate", help="make or update the database's tables", add_help=False)
+    migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])
+    check = commands.add_parser("check", help="look for mistakes in the set-up", add_help=False)
+    check.set_defaults(run=_manage, takes_rest=True, command=["check"])
+    manage = commands.add_parser("manage", help="run a management command of Django", add_help=False)
+    manage.set_defaults(run=_manage, takes_rest=True, command=[])
+    return parser
+
+
+def _demo(options: argparse.Namespace, _rest: list[str]) -> int:
+    from guestlist.demo import run
+
+    return run.main(options)
+
+
+def _test(_options: argparse.Namespace, rest: list[str]) -> int:
+    root = Path(guestlist.__file__).parents[2]
+    if not (root / "tests" / "__main__.py").exists():
+        sys.stderr.write("The tests are in Guestlist's repository; this is an installed copy without them.\n")
+        return 1
+    return subprocess.call([sys.executable, "-m", "tests", *rest], cwd=root)
+
+
+def _serve(options: argparse.Namespace, _rest: list[str]) -> int:
+    _choose_settings()
+    command = [sys.executable, "-m", "gunicorn", "django.core.wsgi:get_wsgi_application()"]
+    command += ["--bind", options.bind, "--workers", str(options.workers), "--threads", str(options.threads)]
+    # Replaced, not started: signals of the service manager then reach gunicorn itself.
+    os.execv(sys.executable, command)
+
+
+def _worker(_options: argparse.Namespace, _rest: list[str]) -> int:
+    _set_up_django()
+    from guestlist.worker import loop
+
+    return loop.main()
+
+
+def _manage(options: argparse.Namespace, rest: list[str]) -> int:
+    _choose_settings()
+    from django.core import management
+
+    management.execute_from_command_line(["guestlist", *options.command, *rest])
+    return 0
+
+
+def _choose_settings() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guestlist.settings")
+
+
+def _set_up_django() -> None:
+    _choose_settings()
+    import django
+
+    django.setup()
