@@ -20,8 +20,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="guestlist test", description=__doc__, allow_abbrev=False)
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--sqlite", action="store_true", help="on SQLite only")
-    one.add_argument("--postgresql", action="store_true", help="on PostgreSQL only, tests without a database too")
-    parser.add_argument("--coverage", action="store_true", help=f"and demand {_LEAST} %% of {', '.join(_MEASURED)}")
+    one.add_argument("--postgresql", action="store_true", help="all tests on PostgreSQL only")
+    parser.add_argument(
+        "--coverage", action="store_true", help=f"and demand {_LEAST} %% of {', '.join(_MEASURED)}"
+    )
     options, rest = parser.parse_known_args()
     try:
         return _run(options, rest)

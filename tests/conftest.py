@@ -1,4 +1,4 @@
-"""What holds for every test: no network, derandomized hypothesis, and the choice of tests for the second database."""
+"""What holds for every test: no network, derandomized hypothesis, which tests a second database needs."""
 
 import ipaddress
 import os

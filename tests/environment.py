@@ -1,4 +1,4 @@
-"""A pytest plug-in that is loaded before the settings are: every process of a run gets a data folder of its own."""
+"""A pytest plug-in, loaded before the settings: every process of a run gets a data folder of its own."""
 
 import os
 import tempfile

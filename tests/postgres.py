@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: the one that DATABASE_URL names, or one started here in a temporary folder.
+"""A PostgreSQL server for the tests: the one that DATABASE_URL names, or one started in a temporary folder.
 
 `python -m tests.postgres COMMAND …` runs a command with DATABASE_URL set to such a server.
 """
@@ -51,15 +51,16 @@ def _server(folder: Path) -> Iterator[str]:
     data.mkdir(mode=0o700)
     if identity:
         shutil.chown(data, "nobody")
-    subprocess.run(
-        [programs / "initdb", "-D", data, "--auth=trust", "--username=postgres", "--encoding=UTF8"]
-        + ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=folder,
-        **identity,
-    )
-    command = [programs / "postgres", "-D", data, "-k", data, "-h", ""]
+    making: list[str | Path] = [programs / "initdb", "-D", data, "--auth=trust", "--username=postgres"]
+    making += [
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--locale=C.UTF-8",
+        "--no-sync",
+        "--no-instructions",
+    ]
+    subprocess.run(making, check=True, stdout=subprocess.DEVNULL, cwd=folder, **identity)
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", data, "-h", ""]
     for setting in (*_SPEED, _CONNECTIONS):
         command += ["-c", setting]
     log = folder / "log"
