@@ -1,0 +1,165 @@
+"""Mail addresses: one normal form for everything that compares them, and the keyed hash that outlives them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+from email.utils import parseaddr
+
+import idna
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from guestlist.refusal import Refusal
+
+MAX_LENGTH = 254
+"""Longest address that fits a forward path (RFC 5321, 4.5.3.1.3), in characters of the normal form."""
+MAX_LOCAL_PART = 64
+"""Longest local part (RFC 5321, 4.5.3.1.1), in octets."""
+
+# RFC 5321 dot-string with RFC 6531's non-ASCII letters; quoted local parts are legal but nobody's friend has one.
+_LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\xa0\"(),:;<>@\[\\\]]+")
+_SEPARATORS = re.compile(r"[,;\s\u200b]+")
+_NAMED = re.compile(r"(?:\"[^\"]*\"|[^<>,;\"\n]*)<([^<>\s]*)>")
+
+_FAMILIAR_DOMAINS = (
+    "gmail.com",
+    "hotmail.com",
+    "outlook.com",
+    "live.nl",
+    "icloud.com",
+    "yahoo.com",
+    "ziggo.nl",
+    "kpnmail.nl",
+    "planet.nl",
+    "hetnet.nl",
+    "xs4all.nl",
+    "gmx.de",
+    "web.de",
+    "proton.me",
+)
+
+
+class MalformedAddress(Refusal):
+    """The text is not a mail address."""
+
+    code = "malformed_address"
+    message = _("“%(address)s” is not a mail address. It should look like name@example.com.")
+
+
+class AddressTooLong(MalformedAddress):
+    """The text is longer than mail servers accept."""
+
+    code = "address_too_long"
+    message = _("This address is too long: mail servers accept at most 254 characters, 64 of them before the @.")
+
+
+def normalize(text: str) -> str:
+    """Return the form in which two addresses are compared.
+
+    Stripped, Unicode NFC, local part lower-cased, domain in A-labels by UTS 46 (RFC 5891). Dots and plus signs are kept:
+    whether they matter is the mailbox provider's business.
+
+    :raises MalformedAddress: when the text is no address.
+    :raises AddressTooLong: when it exceeds the limits of RFC 5321.
+    """
+    typed = unicodedata.normalize("NFC", text.strip())
+    shown = typed[:80]
+    local_part, at, domain = typed.rpartition("@")
+    if not at or not local_part or not domain or not _LOCAL_PART.fullmatch(local_part):
+        raise MalformedAddress(address=shown)
+    if local_part.startswith(".") or local_part.endswith(".") or ".." in local_part or "." not in domain.strip("."):
+        raise MalformedAddress(address=shown)
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for character in typed):
+        raise MalformedAddress(address=shown)
+    if len(typed) > MAX_LENGTH or len(local_part.encode()) > MAX_LOCAL_PART:
+        raise AddressTooLong(address=shown)
+    try:
+        ascii_domain = idna.encode(domain, uts46=True, std3_rules=True, transitional=False).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        raise MalformedAddress(address=shown) from None
+    last_label = ascii_domain.rpartition(".")[2]
+    if last_label.isdigit():
+        raise MalformedAddress(address=shown)
+    normal = f"{local_part.lower()}@{ascii_domain.lower()}"
+    if len(normal) > MAX_LENGTH:
+        raise AddressTooLong(address=shown)
+    return normal
+
+
+def split(text: str) -> list[str]:
+    """Return the addresses that somebody pasted: separated by commas, semicolons, spaces or lines, or ``Name <address>``.
+
+    What is no address is returned as it stands, so that it can be shown and corrected; order is kept.
+    """
+    return [entry.address for entry in split_named(text)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One pasted address with the name that stood before it, if any."""
+
+    address: str
+    name: str = ""
+
+
+def split_named(text: str) -> list[Entry]:
+    """Return the pasted addresses like :func:`split`, each with the name of ``Name <address>`` where there was one."""
+    entries: list[Entry] = []
+    position = 0
+    for match in _NAMED.finditer(text):
+        before, name = text[position : match.start()], match.group(0).rpartition("<")[0]
+        # Bare addresses may stand in the same line before the name: "a@example.com Ann <ann@example.com>".
+        plain = [part for part in _SEPARATORS.split(name) if "@" in part] if '"' not in name else []
+        entries += [Entry(part) for part in _SEPARATORS.split(before) if part]
+        entries += [Entry(part) for part in plain]
+        for part in plain:
+            name = name.replace(part, "", 1)
+        entries.append(Entry(match.group(1), parseaddr(f"{name.strip()} <a@b>")[0]))
+        position = match.end()
+    entries += [Entry(part) for part in _SEPARATORS.split(text[position:]) if part]
+    return entries
+
+
+def suggestion(address: str) -> str | None:
+    """Return the address that was probably meant ("gmial.com: did you mean gmail.com?"), or None.
+
+    Only familiar domains one slip away are suggested: one letter wrong, missing, doubled or two exchanged.
+    """
+    local_part, at, domain = address.strip().rpartition("@")
+    domain = domain.lower()
+    if not at or domain in _FAMILIAR_DOMAINS:
+        return None
+    for familiar in _FAMILIAR_DOMAINS:
+        if _one_slip_apart(domain, familiar):
+            return f"{local_part}@{familiar}"
+    return None
+
+
+def _one_slip_apart(one: str, other: str) -> bool:
+    if abs(len(one) - len(other)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    if len(one) == len(other):
+        exchanged = one[start : start + 2] == other[start : start + 2][::-1]
+        return one[start + 1 :] == other[start + 1 :] or (exchanged and one[start + 2 :] == other[start + 2 :])
+    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+    return longer[start + 1 :] == shorter[start:]
+
+
+def hash_of(normal: str) -> bytes:
+    """Return the keyed hash (HMAC-SHA256, 32 bytes) of a normalized address.
+
+    Its key never rotates: uniqueness, suppression and limits must hold after the address itself is erased.
+    """
+    return hmac.digest(settings.GUESTLIST_ADDRESS_KEY, normal.encode(), hashlib.sha256)
+
+
+def masked(address: str) -> str:
+    """Return the address with most of it hidden, for a visitor who may not be its owner: ``j…@e…e.com``."""
+    local_part, _at, domain = address.rpartition("@")
+    name, _dot, ending = domain.rpartition(".")
+    return f"{local_part[:1]}…@{name[:1]}….{ending}"

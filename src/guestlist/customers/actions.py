@@ -1,0 +1,109 @@
+"""The only place that writes customers and their groups."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from guestlist import addresses
+from guestlist.customers.models import Customer, CustomerGroup, DefaultGroup, User
+from guestlist.refusal import Refusal
+
+if TYPE_CHECKING:
+    import datetime
+
+    from guestlist.stores.models import StoreView
+
+
+class NoDefaultGroup(Refusal):
+    """The store view has no default customer group yet."""
+
+    code = "no_default_group"
+    message = _("“%(store_view)s” has no default customer group yet. Choose one first.")
+
+
+class GroupInUse(Refusal):
+    """A group that has members or is a default is not deleted without saying where they go."""
+
+    code = "group_in_use"
+    message = _("“%(group)s” still has customers or is a default group. Choose the group that takes its place.")
+
+
+def create_group(*, code: str, name: str, may_be_given: bool = True) -> CustomerGroup:
+    """Create a customer group."""
+    return CustomerGroup.objects.create(code=code, name=name, may_be_given=may_be_given)
+
+
+def set_default_group(*, store_view: StoreView, group: CustomerGroup) -> None:
+    """Choose the group that new customers of a store view get."""
+    DefaultGroup.objects.update_or_create(store_view=store_view, defaults={"group": group})
+
+
+def default_group(store_view: StoreView) -> CustomerGroup:
+    """Return the group that new customers of a store view get.
+
+    :raises NoDefaultGroup: when none was chosen.
+    """
+    chosen = DefaultGroup.objects.select_related("group").filter(store_view=store_view).first()
+    if chosen is None:
+        raise NoDefaultGroup(store_view=store_view.name)
+    return chosen.group
+
+
+def create_customer(  # noqa: PLR0913 - a customer is exactly this
+    *,
+    store_view: StoreView,
+    group: CustomerGroup,
+    email: str,
+    first_name: str,
+    last_name: str,
+    now: datetime.datetime,
+    user: User | None = None,
+    external_id: str | None = None,
+) -> Customer:
+    """Create a customer of the store view's website.
+
+    :raises MalformedAddress: when the address is none.
+    :raises IntegrityError: when the website knows the address, the user or the shop's own id already.
+    """
+    return Customer.objects.create(
+        website_id=store_view.website_id,
+        store_view=store_view,
+        group=group,
+        user=user,
+        external_id=external_id,
+        email=addresses.normalize(email),
+        first_name=clean_name(first_name),
+        last_name=clean_name(last_name),
+        created_at=now,
+    )
+
+
+def clean_name(name: str) -> str:
+    """Return a person's name on one line, NFC, without control characters, at most 60 characters."""
+    text = unicodedata.normalize("NFC", " ".join(name.split()))
+    return "".join(character for character in text if unicodedata.category(character)[0] != "C")[:60]
+
+
+@transaction.atomic
+def change_group(*, customer: Customer, group: CustomerGroup) -> None:
+    """Move a customer to another group."""
+    customer.group = group
+    customer.save(update_fields=["group"])
+
+
+@transaction.atomic
+def delete_group(*, group: CustomerGroup, replacement: CustomerGroup | None = None) -> None:
+    """Delete a group; its members and the store views it was the default of move to the replacement.
+
+    :raises GroupInUse: when it is in use and no replacement is named.
+    """
+    if replacement is not None and replacement.pk != group.pk:
+        Customer.objects.filter(group=group).update(group=replacement)
+        DefaultGroup.objects.filter(group=group).update(group=replacement)
+    elif Customer.objects.filter(group=group).exists() or DefaultGroup.objects.filter(group=group).exists():
+        raise GroupInUse(group=group.name)
+    group.delete()

@@ -1,0 +1,133 @@
+"""The only place that writes the outbox (delivery's claim and record apart), senders and suppression."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from guestlist.mail.models import (
+    Message,
+    MessageState,
+    SenderIdentity,
+    Suppression,
+    SuppressionReason,
+    Template,
+    TemplateVersion,
+)
+from guestlist.refusal import Refusal
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Sequence
+
+    from guestlist.mail.models import Send
+    from guestlist.stores.models import StoreView, Website
+
+
+class NoSender(Refusal):
+    """The website lacks the sender identity that was chosen."""
+
+    code = "no_sender"
+    message = _("“%(website)s” has no sender identity “%(sender)s” yet. Fill it in first.")
+
+
+class NoTemplate(Refusal):
+    """There is no such mail template."""
+
+    code = "no_template"
+    message = _("There is no mail template “%(template)s”.")
+
+
+def queue(  # noqa: PLR0913 - an outbox row is exactly this
+    *,
+    kind: str,
+    subject_ids: Sequence[int],
+    store_view: StoreView,
+    sender: str,
+    template: str,
+    ready_at: datetime.datetime,
+    now: datetime.datetime,
+    send: Send | None = None,
+) -> list[Message]:
+    """Put one mail per subject into the outbox, in the order given; call it inside the transaction that needs them.
+
+    ``sender`` and ``template`` are codes; the template's newest version is kept for these mails whatever is saved later.
+
+    :raises NoSender: when the website has no such sender identity.
+    :raises NoTemplate: when there is no such template.
+    """
+    identity = SenderIdentity.objects.filter(website=store_view.website_id, code=sender).first()
+    if identity is None:
+        raise NoSender(website=store_view.website.name, sender=sender)
+    version = current_version(template)
+    return Message.objects.bulk_create(
+        [
+            Message(
+                kind=kind,
+                subject_id=subject_id,
+                send=send,
+                store_view=store_view,
+                sender=identity,
+                template_version=version,
+                ready_at=ready_at,
+                queued_at=now,
+            )
+            for subject_id in subject_ids
+        ],
+        batch_size=500,
+    )
+
+
+def current_version(template: str) -> TemplateVersion:
+    """Return the newest version of a template, by the template's code.
+
+    :raises NoTemplate: when there is none.
+    """
+    version = TemplateVersion.objects.filter(template__code=template).order_by("-number").first()
+    if version is None:
+        raise NoTemplate(template=template)
+    return version
+
+
+def template_choices(purpose: str) -> list[tuple[str, str]]:
+    """Return code and name of each template for a purpose, the built-in one first."""
+    return list(
+        Template.objects.filter(purpose=purpose).order_by("-is_builtin", "name", "pk").values_list("code", "name")
+    )
+
+
+def withdraw(*, message_ids: Collection[int], reason: str) -> int:
+    """Take back mails that no worker has in hand yet; returns how many.
+
+    What a worker already holds is not touched here: its kind's check, right before sending, has the last word.
+    """
+    return Message.objects.waiting().filter(pk__in=message_ids).update(state=MessageState.WITHDRAWN, code=reason)
+
+
+def suppress(*, website: Website, address_hash: bytes, reason: SuppressionReason, now: datetime.datetime) -> None:
+    """Never mail this address again for this website; a wish outlasts whatever stood there before."""
+    with transaction.atomic():
+        row, created = Suppression.objects.get_or_create(
+            website=website, address_hash=address_hash, defaults={"reason": reason, "created_at": now}
+        )
+        if not created and reason == SuppressionReason.WISH and row.reason != reason:
+            row.reason = reason
+            row.save(update_fields=["reason"])
+
+
+def set_sender(*, website: Website, code: str, name: str, address: str, reply_to: str = "") -> SenderIdentity:
+    """Write down who mail comes from; saving it again starts a stopped one."""
+    identity, _created = SenderIdentity.objects.update_or_create(
+        website=website,
+        code=code,
+        defaults={
+            "name": name,
+            "address": address,
+            "reply_to": reply_to,
+            "stopped_at": None,
+            "stopped_reason": "",
+        },
+    )
+    return identity

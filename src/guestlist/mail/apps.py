@@ -1,0 +1,27 @@
+"""The app of the outbox."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class MailConfig(AppConfig):
+    """Outbox, templates, senders and suppression."""
+
+    name = "guestlist.mail"
+    label = "guestlist_mail"
+    verbose_name = _("Mail")
+
+    def ready(self) -> None:
+        """See to it that the built-in templates are installed after every migration."""
+        post_migrate.connect(_built_in_templates, sender=self)
+
+
+def _built_in_templates(**_kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
+    from django.utils import timezone  # noqa: PLC0415
+
+    from guestlist.mail import templates  # noqa: PLC0415 - models are not loaded earlier
+
+    templates.install(now=timezone.now())

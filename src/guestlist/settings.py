@@ -1,0 +1,288 @@
+"""Django settings, made from the environment alone.
+
+Each variable ``GUESTLIST_X`` may be given as ``GUESTLIST_X_FILE`` instead, the name of a file that holds the value.
+What is missing or unsafe fails loudly at the start, with the name of the variable and what to set.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+
+def _environment(name: str, default: str = "") -> str:
+    file = os.environ.get(f"{name}_FILE")
+    if file:
+        return Path(file).read_text(encoding="utf-8").strip()
+    return os.environ.get(name, default)
+
+
+def _switch(name: str, *, default: bool = False) -> bool:
+    value = _environment(name).lower()
+    if value in {"", "1", "0", "true", "false", "yes", "no"}:
+        return value in {"1", "true", "yes"} if value else default
+    message = f"{name} must be 1 or 0, not {value!r}."
+    raise ImproperlyConfigured(message)
+
+
+SOURCE = Path(__file__).resolve().parent
+DATA = Path(_environment("GUESTLIST_DATA", "data")).resolve()
+DEMO = _switch("GUESTLIST_DEMO")
+DEBUG = _switch("GUESTLIST_DEBUG")
+
+
+# --- Secrets -----------------------------------------------------------------------------------------------------------
+
+
+def _secret(name: str) -> str:
+    """Return the secret from the environment, or from the data folder, where it is made on first use."""
+    given = _environment(name)
+    if given:
+        return given
+    folder = DATA / "secrets"
+    file = folder / name.lower()
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        made = folder / f".{file.name}.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_hex(32), encoding="ascii")
+        try:
+            # A link fails when another process was faster, whose secret then counts.
+            os.link(made, file)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return file.read_text(encoding="ascii").strip()
+
+
+def _link_keys(text: str) -> dict[int, bytes]:
+    """Return the keys that sign links, by number: ``1:hex,2:hex``; the highest signs, the others still open."""
+    keys: dict[int, bytes] = {}
+    for part in text.split(","):
+        number, colon, key = part.strip().rpartition(":")
+        try:
+            keys[int(number) if colon else 1] = bytes.fromhex(key)
+        except ValueError:
+            message = "GUESTLIST_LINK_KEYS must be number:hex pairs, separated by commas, like 1:ab12…"
+            raise ImproperlyConfigured(message) from None
+    if any(len(key) < 16 or not 0 < number < 256 for number, key in keys.items()):
+        message = "GUESTLIST_LINK_KEYS needs numbers from 1 to 255 and keys of at least 16 bytes (32 hex digits)."
+        raise ImproperlyConfigured(message)
+    return keys
+
+
+SECRET_KEY = _secret("GUESTLIST_SECRET_KEY")
+GUESTLIST_LINK_KEYS = _link_keys(_secret("GUESTLIST_LINK_KEYS"))
+GUESTLIST_ADDRESS_KEY = _secret("GUESTLIST_ADDRESS_KEY").encode()
+"""Never rotate this one: uniqueness and suppression are compared by hashes that it made."""
+
+GUESTLIST_LOCKS = _environment("GUESTLIST_LOCKS")
+"""Options that the operator fixes for the whole installation: ``invitations.batch_size=200;…``."""
+GUESTLIST_SMTP_URL = _environment("GUESTLIST_SMTP_URL")
+
+
+# --- Database ----------------------------------------------------------------------------------------------------------
+
+
+def _database(url: str) -> dict[str, Any]:
+    if not url:
+        DATA.mkdir(parents=True, exist_ok=True)
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA / "guestlist.sqlite3",
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000",
+            },
+            # Threads share a file, not the memory of one connection: races must be real in tests too.
+            "TEST": {"NAME": DATA / "test.sqlite3"},
+        }
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        message = f"DATABASE_URL must start with postgresql://, not {parts.scheme}://. Leave it empty for SQLite."
+        raise ImproperlyConfigured(message)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", unquote(parts.hostname or "")),
+        "PORT": query.pop("port", str(parts.port or "")),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": query,
+    }
+
+
+DATABASES = {"default": _database(_environment("DATABASE_URL"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# --- Applications ------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "guestlist.stores",
+    "guestlist.customers",
+    "guestlist.orders",
+    "guestlist.occasions",
+    "guestlist.mail",
+    "guestlist.invitations",
+    "guestlist.storefront",
+    "guestlist.backoffice",
+    "guestlist.worker",
+    *(["guestlist.demo"] if DEMO else []),
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "guestlist.stores.middleware.StoreViewMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "guestlist.stores.middleware.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "guestlist.customers.middleware.CustomerMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "guestlist.urls"
+WSGI_APPLICATION = "guestlist.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "guestlist.storefront.context.shop",
+            ],
+        },
+    },
+]
+
+
+# --- Accounts ----------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "guestlist_customers.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "storefront:account"
+
+ACCOUNT_ADAPTER = "guestlist.storefront.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_ON_GET = False
+
+
+# --- Security ----------------------------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = [host for host in _environment("GUESTLIST_HOSTS", "127.0.0.1,localhost").split(",") if host]
+GUESTLIST_HOST_ALIASES = dict(
+    pair.strip().split("=", 1) for pair in _environment("GUESTLIST_HOST_ALIASES").split(",") if "=" in pair
+)
+"""Hosts that stand for another, the one in the store views' base URLs: ``localhost:8000=127.0.0.1:8000``."""
+
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "frame-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "manifest-src": [CSP.SELF],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+HTTPS = _switch("GUESTLIST_HTTPS", default=not (DEMO or DEBUG))
+"""Production runs behind TLS; the demo and development do not."""
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _switch("GUESTLIST_BEHIND_PROXY") else None
+CSRF_FAILURE_VIEW = "guestlist.storefront.errors.csrf_failure"
+
+
+# --- Language, files, log ----------------------------------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("nl", _("Dutch")), ("de", _("German"))]
+LOCALE_PATHS = [SOURCE / "locale"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = DATA / "media"
+WHITENOISE_USE_FINDERS = DEMO or DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO or DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# Nothing in the product sends by Django's mail; what a library tries to send shows in the log instead of getting lost.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": _environment("GUESTLIST_LOG_LEVEL", "INFO")},
+}
+
+# The staff site's look and menu are the back office's business; UNFOLD is read from there.
+from guestlist.backoffice.unfold import UNFOLD  # noqa: E402, F401

@@ -1,0 +1,12 @@
+"""The app of websites, store views and configuration."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class StoresConfig(AppConfig):
+    """Websites, store views and configuration."""
+
+    name = "guestlist.stores"
+    label = "guestlist_stores"
+    verbose_name = _("Stores")
