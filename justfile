@@ -29,7 +29,7 @@ types:
 
 # imports only go down
 contracts:
-    .venv/bin/lint-imports
+    .venv/bin/lint-imports --no-logo
 
 # the models have no changes without a migration
 migrations:
