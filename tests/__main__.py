@@ -5,6 +5,7 @@ Anything else on the line goes to pytest: `./guestlist test -k discard`, `./gues
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 
@@ -25,6 +26,7 @@ def main() -> int:
         "--coverage", action="store_true", help=f"and demand {_LEAST} %% of {', '.join(_MEASURED)}"
     )
     options, rest = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the database server is stopped
     try:
         return _run(options, rest)
     except KeyboardInterrupt:
@@ -53,7 +55,15 @@ def _pytest(database: str, url: str, arguments: list[str]) -> int:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     if url:
         environment["DATABASE_URL"] = url
-    return subprocess.call(command, env=environment)
+    with subprocess.Popen(command, env=environment) as running:
+        while True:
+            try:
+                return running.wait()
+            except KeyboardInterrupt:
+                continue  # pytest got the signal too, and sums up what it has done
+            except SystemExit:
+                running.terminate()
+                raise
 
 
 def _measure(options: argparse.Namespace, *, again: bool) -> list[str]:

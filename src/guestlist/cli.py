@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,9 +62,10 @@ def _demo(options: argparse.Namespace, _rest: list[str]) -> int:
 def _test(_options: argparse.Namespace, rest: list[str]) -> int:
     root = Path(guestlist.__file__).parents[2]
     if not (root / "tests" / "__main__.py").exists():
-        sys.stderr.write("The tests are in Guestlist's repository; this is an installed copy without them.\n")
-        return 1
-    return subprocess.call([sys.executable, "-m", "tests", *rest], cwd=root)
+        sys.exit("The tests are in Guestlist's repository; this is an installed copy without them.")
+    os.chdir(root)
+    # Replaced, not started: Ctrl-C then reaches the one process that stops the database server.
+    os.execv(sys.executable, [sys.executable, "-m", "tests", *rest])
 
 
 def _serve(options: argparse.Namespace, _rest: list[str]) -> int:
