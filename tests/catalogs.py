@@ -15,8 +15,11 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "guestlist"
-MAIN = SOURCE / "locale"
-"""The catalogs that follow the source. A `locale` folder elsewhere is kept by hand."""
+_KEPT = "Kept"
+"""A translation whose comment starts with this word stays, though our source does not have its sentence.
+
+With `# Kept: unfold` a package translates what a library left untranslated.
+"""
 
 _KEYWORDS = {
     **extract.DEFAULT_KEYWORDS,
@@ -40,10 +43,12 @@ def read(path: Path) -> Catalog:
         return pofile.read_po(file, locale=path.parents[1].name)
 
 
-def of_source() -> Catalog:
-    """Collect every sentence of the source."""
+def of_source(folder: Path) -> Catalog:
+    """Collect the sentences of a folder with a `locale` folder, without packages that have their own."""
     catalog = Catalog(project="Guestlist", charset="utf-8")
-    for path in sorted(SOURCE.rglob("*")):
+    for path in sorted(folder.rglob("*")):
+        if _home(path) != folder:
+            continue
         if path.suffix == ".py":
             text = path.read_text(encoding="utf-8")
         elif path.suffix in _TEMPLATES and "templates" in path.parts:
@@ -57,9 +62,13 @@ def of_source() -> Catalog:
     return catalog
 
 
-def updated(path: Path, source: Catalog) -> Catalog:
+def updated(path: Path) -> Catalog:
     """Give the catalog of a .po file with the sentences of the source, no more and no fewer."""
     catalog = read(path)
+    source = of_source(path.parents[3])
+    for message in catalog:
+        if any(comment.startswith(_KEPT) for comment in message.user_comments):
+            source.add(message.id, context=message.context, flags=message.flags)
     catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     return catalog
@@ -85,6 +94,10 @@ def is_translated(message: Message) -> bool:
     return not message.id or all(forms)
 
 
+def _home(path: Path) -> Path | None:
+    return next((parent for parent in path.parents if (parent / "locale").is_dir()), None)
+
+
 def _messages(text: str) -> Iterator[tuple[int, str | tuple[str, ...], list[str], str | None]]:
     found = extract.extract(
         "python", io.BytesIO(text.encode()), keywords=_KEYWORDS, comment_tags=["Translators:"]
@@ -105,9 +118,8 @@ def _flags(message: str | tuple[str, ...]) -> list[str]:
 
 def main() -> int:
     """Write every catalog anew."""
-    source = of_source()
     for path in paths():
-        catalog = updated(path, source) if path.is_relative_to(MAIN) else read(path)
+        catalog = updated(path)
         path.write_bytes(text(catalog))
         path.with_suffix(".mo").write_bytes(binary(catalog))
         missing = sum(1 for message in catalog if not is_translated(message))
