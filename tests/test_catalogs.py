@@ -46,10 +46,9 @@ def test_catalog_has_the_sentences_of_the_source(path: Path) -> None:
 
 
 def _sentences(catalog: Catalog) -> dict[tuple[object, str | None], object]:
-    return {
-        (_fixed(message.id), message.context): _fixed(message.string) for message in catalog if message.id
-    }
+    sentences = [sentence for sentence in catalog if sentence.id]
+    return {(_fixed(sentence.id), sentence.context): _fixed(sentence.string) for sentence in sentences}
 
 
-def _fixed(forms: str | Sequence[str]) -> str | tuple[str, ...]:
-    return forms if isinstance(forms, str) else tuple(forms)
+def _fixed(forms: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    return forms if forms is None or isinstance(forms, str) else tuple(forms)
