@@ -1,0 +1,183 @@
+"""What a template may say: every variable with its sentence and a sample of it per language."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django_stubs_ext import StrOrPromise
+
+
+class Form(enum.Enum):
+    """How the value of a variable is written into HTML."""
+
+    TEXT = "text"
+    LINES = "lines"  # line breaks are kept
+    URL = "url"
+    COLOR = "color"  # the only form that may stand in a style sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One `{{ name }}` that a template of some purpose may use."""
+
+    name: str
+    form: Form
+    sentence: StrOrPromise
+    samples: Mapping[str, str]
+    required: bool = False
+
+    def sample(self, language: str) -> str:
+        """Return an example of its value in a language, in English where there is none."""
+        return self.samples.get(language.split("-", maxsplit=1)[0], self.samples["en"])
+
+
+def _variable(  # noqa: PLR0913 - one argument for each column of the table below
+    name: str,
+    sentence: StrOrPromise,
+    en: str,
+    nl: str | None = None,
+    *,
+    form: Form = Form.TEXT,
+    required: bool = False,
+) -> Variable:
+    return Variable(name, form, sentence, {"en": en, "nl": en if nl is None else nl}, required)
+
+
+_SHOP = (
+    _variable("store_name", _("The name of the shop."), "Linden & Loom", "Linde & Draad", required=True),
+    _variable(
+        "store_url", _("The address of the shop's front page."), "https://shop.example/", form=Form.URL
+    ),
+    _variable(
+        "logo_url",
+        _("The address of the shop's logo; empty where the store view has none."),
+        "",
+        form=Form.URL,
+    ),
+    _variable("accent", _("The color of the button."), "#1f5f4f", form=Form.COLOR),
+    _variable(
+        "accent_text", _("A color that can be read on that of the button."), "#ffffff", form=Form.COLOR
+    ),
+    _variable("legal_name", _("The company behind the shop."), "Linden & Loom Ltd.", "Linde & Draad B.V."),
+    _variable(
+        "postal_address",
+        _("The company's postal address; it may have several lines."),
+        "12 Mill Lane\nYork YO1 7AB\nUnited Kingdom",
+        "Oudegracht 112\n3511 AW Utrecht",
+        form=Form.LINES,
+    ),
+    _variable(
+        "registration_number",
+        _("The company's number in the trade register; it may be empty."),
+        "Companies House 01234567",
+        "KvK 12345678",
+    ),
+    _variable(
+        "privacy_url",
+        _("The page that tells what the shop keeps about people."),
+        "https://shop.example/privacy/",
+        form=Form.URL,
+    ),
+    _variable("contact_address", _("The address where people reach the shop."), "hello@shop.example"),
+)
+
+_INVITATION = (
+    _variable(
+        "invitation_url",
+        _("The link to the invitation."),
+        "https://shop.example/invitation/sample/",
+        form=Form.URL,
+        required=True,
+    ),
+    _variable(
+        "message",
+        _("What the inviter wrote; empty when nothing was written. Line breaks are kept."),
+        "Hi Noor,\n\nThey have the wool you were looking for. Have a look around!",
+        "Hoi Noor,\n\nZe hebben die wol waar je naar zocht. Kijk gerust eens rond!",
+        form=Form.LINES,
+    ),
+    _variable(
+        "inviter_name",
+        _("The name of the customer who invites; empty when the shop itself invites."),
+        "Emma Clarke",
+        "Sanne de Vries",
+    ),
+    _variable(
+        "inviter_address",
+        _("The email address of the customer who invites; empty when the shop itself invites."),
+        "emma@mail.example",
+        "sanne@post.example",
+    ),
+    _variable(
+        "occasion",
+        _("What the invitation is for; empty when it is for the shop itself."),
+        "the autumn preview",
+        "de herfstpreview",
+    ),
+    _variable(
+        "expires",
+        _("The day until which the invitation is good, as people write it; it may be empty."),
+        "21 December 2026",
+        "21 december 2026",
+    ),
+    _variable(
+        "decline_url",
+        _("The page where the invited person declines this invitation."),
+        "https://shop.example/invitation/sample/decline/",
+        form=Form.URL,
+    ),
+    _variable(
+        "opt_out_url",
+        _("The page where the invited person asks never to be invited by this shop again."),
+        "https://shop.example/never-again/sample/",
+        form=Form.URL,
+        required=True,
+    ),
+    _variable(
+        "invitee_address",
+        _("The address that the invitation is sent to."),
+        "noor@mail.example",
+        "noor@post.example",
+    ),
+)
+
+_ACCOUNT = (
+    _variable(
+        "action_url",
+        _("The link on the button of the mail."),
+        "https://shop.example/account/action/sample/",
+        form=Form.URL,
+        required=True,
+    ),
+    _variable("person_name", _("The name of the person the mail is for; it may be empty."), "Noor Jansen"),
+    _variable("valid_days", _("For how many days the link works; empty when it never ends."), "3"),
+)
+
+_PURPOSES: dict[str, tuple[Variable, ...]] = {
+    "invitation": _SHOP + _INVITATION,
+    "confirm_address": _SHOP + _ACCOUNT,
+    "reset_password": _SHOP + _ACCOUNT,
+    "account_exists": _SHOP + _ACCOUNT,
+}
+
+
+def variables_of(purpose: str) -> dict[str, Variable]:
+    """Return the variables that templates of a purpose may use, by name, in the order of the docs."""
+    return {variable.name: variable for variable in _PURPOSES[purpose]}
+
+
+def samples_of(purpose: str, language: str) -> dict[str, str]:
+    """Return a sample value for every variable of a purpose, for previews and the documentation."""
+    return {name: variable.sample(language) for name, variable in variables_of(purpose).items()}
+
+
+def required_of(purpose: str) -> frozenset[str]:
+    """Return the names of the variables that no mail of a purpose may lack."""
+    return frozenset(v.name for v in _PURPOSES[purpose] if v.required)

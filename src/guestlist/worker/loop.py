@@ -1,0 +1,104 @@
+"""Runs all jobs in one process, one after the other, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from guestlist.mail.transport import Server, SmtpTransport, Transport
+from guestlist.worker import jobs
+from guestlist.worker.jobs import Job, NoServerError
+
+log = logging.getLogger(__name__)
+
+IDLE = 1.0
+"""Seconds between looks when nothing is due."""
+LONGEST_PAUSE = 60.0
+"""Seconds that a job waits at most after failing again and again."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """When a job's turn is, by the monotonic clock, and how often in a row it failed."""
+
+    job: Job
+    due: float = 0.0
+    failures: int = 0
+
+
+def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE) -> None:
+    """Do the jobs again and again until `stop` is set; what is in hand then is finished or put back first.
+
+    A job that fails, because the database or the mail server is away or because of a mistake in it, is tried again after a
+    growing pause and stops no other.
+    """
+    turns = [_Turn(job) for job in work]
+    log.info("worker started jobs=%s", ",".join(job.name for job in work))
+    while not stop.is_set():
+        busy = False
+        for turn in turns:
+            if stop.is_set():
+                break
+            if time.monotonic() >= turn.due:
+                busy = _do(turn, stop) or busy
+        if not busy:
+            stop.wait(idle)
+    close_old_connections()
+    log.info("worker stopped")
+
+
+def main() -> int:
+    """Run the worker of this installation until it is told to stop by SIGTERM or Ctrl-C; returns its exit status."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    transport = configured_transport()
+    if transport is None:
+        log.warning("GUESTLIST_SMTP_URL is not set: mail waits in the outbox until it is.")
+    try:
+        run(stop=stop, work=jobs.all_jobs(transport=transport, worker=jobs.worker_name()))
+    finally:
+        if transport is not None:
+            transport.close()
+    return 0
+
+
+def configured_transport() -> Transport | None:
+    """Return the way to the mail server that the environment names, or None.
+
+    :raises ImproperlyConfigured: when GUESTLIST_SMTP_URL cannot be read or is unsafe.
+    """
+    url = settings.GUESTLIST_SMTP_URL
+    return SmtpTransport(Server.parse(url)) if url else None
+
+
+def _do(turn: _Turn, stop: threading.Event) -> bool:
+    """Run one job once and set its next turn; returns whether it has more to do right now."""
+    close_old_connections()
+    more = False
+    pause = turn.job.every
+    try:
+        more = turn.job.run(stop.is_set)
+        turn.failures = 0
+    except (OperationalError, InterfaceError, NoServerError) as fault:
+        pause = _pause(turn)
+        log.warning("%s waits %.0f s: %s", turn.job.name, pause, fault)
+    except Exception:
+        pause = _pause(turn)
+        log.exception("%s failed and waits %.0f s", turn.job.name, pause)
+    finally:
+        close_old_connections()
+    turn.due = time.monotonic() + (0 if more else pause)
+    return more
+
+
+def _pause(turn: _Turn) -> float:
+    turn.failures += 1
+    return min(2.0 ** min(turn.failures, 10), LONGEST_PAUSE)
