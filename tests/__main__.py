@@ -50,8 +50,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
 def _pytest(database: str, url: str, arguments: list[str]) -> int:
     print(f"\n=== Tests on {database} ===", flush=True)
-    processes = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", "auto")
-    command = [sys.executable, "-m", "pytest", "-n", processes, "--ignore=tests/e2e", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", "logical", "--ignore=tests/e2e", *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     if url:
         environment["DATABASE_URL"] = url
