@@ -5,8 +5,10 @@ import socket
 
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
+from tests import races
 from tests.conftest import NetworkRefusedError
 
 
@@ -24,6 +26,16 @@ def test_connecting_works_when_the_host_is_loopback() -> None:
 @pytest.mark.django_db
 def test_database_is_the_one_that_the_run_asked_for() -> None:
     assert connection.vendor == ("postgresql" if os.environ.get("DATABASE_URL") else "sqlite")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_share_the_database_when_they_race() -> None:
+    def found_or_made() -> bool:
+        return ContentType.objects.get_or_create(app_label="races", model="race")[1]
+
+    made = races.together(*[found_or_made] * 8)
+
+    assert sorted(made, key=str) == [False] * 7 + [True]
 
 
 def test_data_folder_is_temporary() -> None:
