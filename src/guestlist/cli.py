@@ -71,7 +71,15 @@ def _test(_options: argparse.Namespace, rest: list[str]) -> int:
 def _serve(options: argparse.Namespace, _rest: list[str]) -> int:
     _choose_settings()
     command = [sys.executable, "-m", "gunicorn", "guestlist.wsgi:application"]
-    command += ["--bind", options.bind, "--workers", str(options.workers), "--threads", str(options.threads)]
+    command += [
+        "--no-control-socket",
+        "--bind",
+        options.bind,
+        "--workers",
+        str(options.workers),
+        "--threads",
+        str(options.threads),
+    ]
     # Replaced, not started: signals of the service manager then reach gunicorn itself.
     os.execv(sys.executable, command)
 
