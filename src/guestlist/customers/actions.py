@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -107,3 +108,24 @@ def delete_group(*, group: CustomerGroup, replacement: CustomerGroup | None = No
     elif Customer.objects.filter(group=group).exists() or DefaultGroup.objects.filter(group=group).exists():
         raise GroupInUse(group=group.name)
     group.delete()
+
+
+@transaction.atomic
+def create_user(*, email: str, password: str, first_name: str, last_name: str, verified: bool) -> User:
+    """Create a user who signs in by address and password; ``verified`` when the address is proven to be theirs.
+
+    :raises MalformedAddress: when the address is none.
+    :raises IntegrityError: when the address has an account already.
+    """
+    user = User.objects.create_user(
+        email, password, first_name=clean_name(first_name), last_name=clean_name(last_name)
+    )
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=verified)
+    return user
+
+
+def mark_verified(*, user: User) -> None:
+    """Write down that the user's own address is proven to be theirs."""
+    EmailAddress.objects.update_or_create(
+        user=user, email=user.email, defaults={"primary": True, "verified": True}
+    )

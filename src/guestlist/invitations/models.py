@@ -26,6 +26,10 @@ OPEN = (Status.NOT_SENT, Status.SENT)
 """The states in which an invitation can still be accepted."""
 
 
+MAIL_KIND = "invitation"
+"""What the outbox calls the mail of an invitation."""
+
+
 class Channel(models.TextChoices):
     """How an invitation travels; in a link: how that link got to its reader. Only a mailed one proves the mailbox."""
 
@@ -128,8 +132,11 @@ class Invitation(models.Model):
                 "repeat",
                 name="guestlist_invitation_once",
             ),
+            # One acceptance per invitee and website; an existing customer may come to further occasions, once each.
             models.UniqueConstraint(
-                fields=["website", "invitee"],
+                "website",
+                "invitee",
+                Coalesce("occasion", 0),
                 condition=Q(status="accepted", invitee__isnull=False),
                 name="guestlist_invitation_one_accepted",
             ),
@@ -263,7 +270,7 @@ class _Figure(models.Model):
     store_view = models.ForeignKey(StoreView, models.CASCADE, related_name="+", db_index=False)
     basis = models.CharField(max_length=5, choices=Basis)
     day = models.DateField()
-    measure = models.CharField(max_length=24)
+    measure = models.CharField(max_length=32)
     currency = models.CharField(max_length=3, blank=True)
     amount = models.BigIntegerField()
 

@@ -1,0 +1,91 @@
+"""The only place that writes invitations: plain functions named by the field's verbs, one transaction each.
+
+Every surface calls the same ones. They take what was loaded and resolved already, and ``now``; they send nothing: what is
+to be mailed lies in the outbox when they return.
+"""
+
+from guestlist.invitations.actions.closing import (
+    Tally,
+    cancel,
+    decline,
+    discard,
+    discard_many,
+    never_again,
+    restore,
+    saw,
+)
+from guestlist.invitations.actions.inviting import (
+    AlreadyInvited,
+    ItIsYou,
+    MessagesNotAllowed,
+    NobodyInvited,
+    OpenInvitation,
+    Repeated,
+    Suppressed,
+    TooManyAddresses,
+    Verdict,
+    examine,
+    examine_as_staff,
+    invite,
+    invite_as_staff,
+    save_message,
+)
+from guestlist.invitations.actions.joining import (
+    AddressTaken,
+    Joined,
+    confirm,
+    join,
+    register,
+)
+from guestlist.invitations.actions.ordering import record_order
+from guestlist.invitations.actions.sending import (
+    AlreadyCustomer,
+    AlreadyOnItsWay,
+    NoResendsLeft,
+    NotMailable,
+    link_url,
+    resend,
+    send_fresh,
+    send_many,
+    share,
+)
+
+__all__ = [
+    "AddressTaken",
+    "AlreadyCustomer",
+    "AlreadyInvited",
+    "AlreadyOnItsWay",
+    "ItIsYou",
+    "Joined",
+    "MessagesNotAllowed",
+    "NoResendsLeft",
+    "NobodyInvited",
+    "NotMailable",
+    "OpenInvitation",
+    "Repeated",
+    "Suppressed",
+    "Tally",
+    "TooManyAddresses",
+    "Verdict",
+    "cancel",
+    "confirm",
+    "decline",
+    "discard",
+    "discard_many",
+    "examine",
+    "examine_as_staff",
+    "invite",
+    "invite_as_staff",
+    "join",
+    "link_url",
+    "never_again",
+    "record_order",
+    "register",
+    "resend",
+    "restore",
+    "save_message",
+    "saw",
+    "send_fresh",
+    "send_many",
+    "share",
+]

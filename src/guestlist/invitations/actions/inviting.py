@@ -1,0 +1,441 @@
+"""Making invitations: each address gets its own answer, and what is good goes into the outbox together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max, Q
+from django.utils.translation import gettext_lazy as _
+
+from guestlist import addresses as mailbox
+from guestlist.customers.models import Customer
+from guestlist.invitations import figures, lifecycle, rules
+from guestlist.invitations import message as words
+from guestlist.invitations.actions import moves, sending
+from guestlist.invitations.actions.sending import AlreadyCustomer, NotMailable
+from guestlist.invitations.lifecycle import Reason, Status
+from guestlist.invitations.models import (
+    OPEN,
+    EventKind,
+    Invitation,
+    InvitationAddress,
+    InvitationEvent,
+    InvitationNote,
+)
+from guestlist.mail import suppression
+from guestlist.refusal import Refusal
+from guestlist.stores.actors import Actor, ActorKind, Permission
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterable, Sequence
+
+    from guestlist.customers.models import CustomerGroup
+    from guestlist.invitations.config import Invitations
+    from guestlist.mail.models import Send
+    from guestlist.occasions.models import Occasion
+    from guestlist.stores.models import StoreView
+
+MAX_BY_STAFF = 2000
+"""Most addresses that the staff form takes at once; more come as a file."""
+_TRIES = 3
+
+
+class NobodyInvited(Refusal):
+    """No address was given."""
+
+    code = "nobody_invited"
+    message = _("Enter the e-mail address of at least one friend.")
+
+
+class TooManyAddresses(Refusal):
+    """More addresses than may be invited at one time; nothing is sent."""
+
+    code = "too_many_addresses"
+    message = _("You entered %(count)s addresses; at most %(max)s can be invited at one time. Nothing was sent.")
+
+
+class MessagesNotAllowed(Refusal):
+    """The shop does not take messages."""
+
+    code = "messages_not_allowed"
+    message = _("You cannot add a message of your own here.")
+
+
+class Repeated(Refusal):
+    """The same address stands in the form twice."""
+
+    code = "repeated"
+    message = _("You entered this address twice.")
+
+
+class ItIsYou(Refusal):
+    """Inviters cannot invite themselves."""
+
+    code = "it_is_you"
+    message = _("That is you.")
+
+
+class AlreadyInvited(Refusal):
+    """The inviter has invited this address before, whatever became of it."""
+
+    code = "already_invited"
+    message = _("You have already invited this person.")
+
+
+class OpenInvitation(Refusal):
+    """The address has an open invitation at this website; staff may invite it again anyway."""
+
+    code = "open_invitation"
+    message = _("This address already has an open invitation.")
+
+
+class Suppressed(NotMailable):
+    """Staff read why the address is not mailed."""
+
+    code = "suppressed"
+    message = _("This address is on the list of those that are not mailed: it does not exist, complained or asked so.")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one address: the invitation that was made, or the refusal that says why not.
+
+    While examining, before anything is made, an address that would be invited has neither.
+    """
+
+    address: str
+    invitation: Invitation | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def code(self) -> str:
+        """``invited``, or the refusal's code."""
+        return self.refusal.code if self.refusal else "invited"
+
+    @property
+    def suggestion(self) -> str | None:
+        """The address that was probably meant, where one looks mistyped."""
+        return mailbox.suggestion(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked for: by whom, from where, with which words."""
+
+    store_view: StoreView
+    config: Invitations
+    actor: Actor
+    occasion: Occasion | None
+    message: str
+    now: datetime.datetime
+    inviter: Customer | None = None
+    group: CustomerGroup | None = None
+    again: frozenset[str] = frozenset()
+    """Normalized addresses that staff invite again although they have an open invitation."""
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """An address on its way to a verdict."""
+
+    entry: mailbox.Entry
+    normal: str = ""
+    hash: bytes = b""
+    refusal: Refusal | None = None
+    repeat: int = 0
+    invitation: Invitation | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(self.entry.address, self.invitation, self.refusal)
+
+
+def invite(  # noqa: PLR0913 - an invitation is exactly this
+    *,
+    inviter: Customer,
+    store_view: StoreView,
+    addresses: Sequence[str],
+    message: str = "",
+    occasion: Occasion | None = None,
+    config: Invitations,
+    now: datetime.datetime,
+) -> list[Verdict]:
+    """Invite friends by their addresses, as a customer; those that can be invited are queued, each of the others told why.
+
+    Blank addresses do not count.
+
+    :raises MayNotInvite: when this customer may not invite here.
+    :raises NobodyInvited: when no address was given.
+    :raises TooManyAddresses: when there are more than may be invited at one time; nothing is sent.
+    :raises MessagesNotAllowed: when there is a message and the shop takes none.
+    :raises MessageTooLong, MessageHasControls, MessageHasLink: when the message may not be sent so.
+    """
+    wish = _customers_wish(inviter, store_view, message, occasion, config, now)
+    entries = _entered(addresses, most=config.max_at_once)
+    return [one.verdict for one in _make(wish, entries, ready_at=now)]
+
+
+def examine(  # noqa: PLR0913 - as invite
+    *,
+    inviter: Customer,
+    store_view: StoreView,
+    addresses: Sequence[str],
+    message: str = "",
+    occasion: Occasion | None = None,
+    config: Invitations,
+    now: datetime.datetime,
+) -> list[Verdict]:
+    """Tell what :func:`invite` would answer, and make nothing; raises the same."""
+    wish = _customers_wish(inviter, store_view, message, occasion, config, now)
+    return [one.verdict for one in _judged(wish, _entered(addresses, most=config.max_at_once))]
+
+
+def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
+    *,
+    actor: Actor,
+    store_view: StoreView,
+    addresses: Sequence[str],
+    message: str = "",
+    group: CustomerGroup | None = None,
+    occasion: Occasion | None = None,
+    ready_at: datetime.datetime | None,
+    again: Collection[str] = (),
+    config: Invitations,
+    now: datetime.datetime,
+    send: Send | None = None,
+) -> list[Verdict]:
+    """Invite people as staff; ``ready_at`` is when their mail may leave, None keeps them as Not Sent.
+
+    ``addresses`` may be ``Name <address>``; ``group`` None is "as configured"; ``again`` has the normalized addresses to
+    be invited although they have an open invitation.
+
+    :raises NotPermitted: when the actor may not add (and send) invitations at this website.
+    :raises NobodyInvited: when no address was given.
+    :raises TooManyAddresses: over 2,000.
+    :raises MessageTooLong, MessageHasControls: when the message may not be sent so.
+    """
+    wish = _staffs_wish(actor, store_view, message, group, occasion, again, config, now)
+    if ready_at is not None:
+        actor.require(Permission.SEND, store_view.website_id)
+    entries = _entered(addresses, most=MAX_BY_STAFF)
+    return [one.verdict for one in _make(wish, entries, ready_at=ready_at, send=send)]
+
+
+def examine_as_staff(  # noqa: PLR0913 - as invite_as_staff
+    *,
+    actor: Actor,
+    store_view: StoreView,
+    addresses: Sequence[str],
+    message: str = "",
+    occasion: Occasion | None = None,
+    again: Collection[str] = (),
+    config: Invitations,
+    now: datetime.datetime,
+) -> list[Verdict]:
+    """Tell what :func:`invite_as_staff` would answer, and make nothing; raises the same."""
+    wish = _staffs_wish(actor, store_view, message, None, occasion, again, config, now)
+    return [one.verdict for one in _judged(wish, _entered(addresses, most=MAX_BY_STAFF))]
+
+
+@transaction.atomic
+def save_message(*, invitation: Invitation, message: str, actor: Actor, now: datetime.datetime) -> None:
+    """Change the words of an invitation that was not sent yet, as staff.
+
+    :raises NotPermitted: when the actor may not, at this website.
+    :raises MoveNotAllowed: when it has left already.
+    :raises MessageTooLong, MessageHasControls: when the message may not be sent so.
+    """
+    actor.require(Permission.ADD, invitation.website_id)
+    text = words.clean(message, links_allowed=True)
+    fresh = Invitation.objects.select_for_update().get(pk=invitation.pk)
+    if fresh.status != Status.NOT_SENT:
+        status = Status(fresh.status)
+        raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=status)
+    if text:
+        InvitationNote.objects.update_or_create(invitation=fresh, defaults={"message": text})
+    else:
+        InvitationNote.objects.filter(invitation=fresh).update(message="")
+
+
+def _customers_wish(  # noqa: PLR0913, PLR0917 - passes on what invite takes
+    inviter: Customer,
+    store_view: StoreView,
+    message: str,
+    occasion: Occasion | None,
+    config: Invitations,
+    now: datetime.datetime,
+) -> _Wish:
+    if not rules.may_invite(inviter, config) or inviter.website_id != store_view.website_id:
+        raise rules.MayNotInvite
+    if message.strip() and not config.custom_message:
+        raise MessagesNotAllowed
+    text = words.clean(message, links_allowed=config.links_in_message == "allow")
+    return _Wish(store_view, config, Actor(ActorKind.CUSTOMER, inviter.pk), occasion, text, now, inviter=inviter)
+
+
+def _staffs_wish(  # noqa: PLR0913, PLR0917 - passes on what invite_as_staff takes
+    actor: Actor,
+    store_view: StoreView,
+    message: str,
+    group: CustomerGroup | None,
+    occasion: Occasion | None,
+    again: Collection[str],
+    config: Invitations,
+    now: datetime.datetime,
+) -> _Wish:
+    actor.require(Permission.ADD, store_view.website_id)
+    text = words.clean(message, links_allowed=True)
+    return _Wish(store_view, config, actor, occasion, text, now, group=group, again=frozenset(again))
+
+
+def _entered(texts: Iterable[str], *, most: int) -> list[mailbox.Entry]:
+    entries: list[mailbox.Entry] = []
+    for text in texts:
+        if not text.strip():
+            continue
+        named = mailbox.split_named(text) if "<" in text else [mailbox.Entry(text.strip())]
+        entries += named or [mailbox.Entry(text.strip())]
+    if not entries:
+        raise NobodyInvited
+    if len(entries) > most:
+        raise TooManyAddresses(count=len(entries), max=most)
+    return entries
+
+
+def _make(
+    wish: _Wish, entries: list[mailbox.Entry], *, ready_at: datetime.datetime | None, send: Send | None = None
+) -> list[_Candidate]:
+    for last in (False,) * (_TRIES - 1) + (True,):
+        try:
+            with transaction.atomic():
+                candidates = _judged(wish, entries)
+                _insert(wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send)
+        except IntegrityError:
+            # Somebody invited one of these addresses between our look and our insert: judge them all again.
+            if last:
+                raise
+        else:
+            return candidates
+    raise AssertionError  # pragma: no cover - the last try returns or raises
+
+
+def _judged(wish: _Wish, entries: list[mailbox.Entry]) -> list[_Candidate]:
+    candidates = [_Candidate(entry) for entry in entries]
+    seen: set[str] = set()
+    for one in candidates:
+        try:
+            one.normal = mailbox.normalize(one.entry.address)
+        except mailbox.MalformedAddress as refusal:
+            one.refusal = refusal
+            continue
+        one.hash = mailbox.hash_of(one.normal)
+        if one.normal in seen:
+            one.refusal = Repeated()
+        elif wish.inviter is not None and one.normal == wish.inviter.email:
+            one.refusal = ItIsYou()
+        seen.add(one.normal)
+    _refuse_known(wish, [one for one in candidates if one.refusal is None])
+    return candidates
+
+
+def _refuse_known(wish: _Wish, candidates: list[_Candidate]) -> None:
+    website_id = wish.store_view.website_id
+    hashes = [one.hash for one in candidates]
+    if not hashes:
+        return
+    blocked = suppression.suppressed(website_id=website_id, hashes=hashes)
+    customers: set[str | None] = set()
+    if wish.occasion is None and wish.config.existing_account == "skip":
+        known = Customer.objects.known().filter(website=website_id, email__in=[one.normal for one in candidates])
+        customers = set(known.values_list("email", flat=True))
+    invited, repeats = _earlier(wish, hashes)
+    for one in candidates:
+        if one.hash in invited and one.normal not in wish.again:
+            one.refusal = AlreadyInvited() if wish.inviter else OpenInvitation()
+        elif one.normal in customers:
+            one.refusal = AlreadyCustomer()
+        elif one.hash in blocked:
+            one.refusal = NotMailable() if wish.inviter else Suppressed()
+        one.repeat = repeats.get(one.hash, -1) + 1
+
+
+def _earlier(wish: _Wish, hashes: list[bytes]) -> tuple[set[bytes], dict[bytes, int]]:
+    """Return the hashes that count as invited, and the highest repeat of staff's earlier invitations."""
+    same = Invitation.objects.filter(
+        website=wish.store_view.website_id, address_hash__in=hashes, occasion=wish.occasion
+    )
+    if wish.inviter is not None:
+        return {bytes(one) for one in same.filter(inviter=wish.inviter).values_list("address_hash", flat=True)}, {}
+    still_open = Q(status__in=OPEN) & (Q(expires_at=None) | Q(expires_at__gt=wish.now))
+    invited = {bytes(one) for one in same.filter(still_open).values_list("address_hash", flat=True)}
+    highest = same.filter(inviter=None).values_list("address_hash").annotate(Max("repeat"))
+    return invited, {bytes(one): repeat for one, repeat in highest}
+
+
+def _insert(
+    wish: _Wish, candidates: list[_Candidate], *, ready_at: datetime.datetime | None, send: Send | None
+) -> None:
+    if not candidates:
+        return
+    lifecycle.check(None, Status.NOT_SENT, Reason.CREATED)
+    made = Invitation.objects.bulk_create([_row(wish, one) for one in candidates], batch_size=500)
+    for one, invitation in zip(candidates, made, strict=True):
+        one.invitation = invitation
+    InvitationAddress.objects.bulk_create(
+        [
+            InvitationAddress(
+                invitation=one.invitation,
+                typed=one.entry.address,
+                normalized=one.normal,
+                name=" ".join(one.entry.name.split())[:60],
+            )
+            for one in candidates
+        ],
+        batch_size=500,
+    )
+    if wish.message:
+        InvitationNote.objects.bulk_create(
+            [InvitationNote(invitation=one, message=wish.message) for one in made], batch_size=500
+        )
+    _write_down(wish, made)
+    if ready_at is not None:
+        sending.queue(made, config=wish.config, ready_at=ready_at, now=wish.now, send=send)
+
+
+def _row(wish: _Wish, one: _Candidate) -> Invitation:
+    return Invitation(
+        website_id=wish.store_view.website_id,
+        store_view=wish.store_view,
+        inviter=wish.inviter,
+        staff_id=wish.actor.id if wish.actor.kind == ActorKind.STAFF else None,
+        occasion=wish.occasion,
+        group=wish.group,
+        address_hash=one.hash,
+        repeat=one.repeat,
+        created_at=wish.now,
+    )
+
+
+def _write_down(wish: _Wish, made: list[Invitation]) -> None:
+    InvitationEvent.objects.bulk_create(
+        [
+            InvitationEvent(
+                invitation=one,
+                kind=EventKind.CREATED,
+                target=Status.NOT_SENT,
+                at=wish.now,
+                actor_kind=wish.actor.kind,
+                actor_id=wish.actor.id,
+                reason=Reason.CREATED,
+            )
+            for one in made
+        ],
+        batch_size=500,
+    )
+    ledger = figures.Ledger()
+    for one in made:
+        ledger.add(one, figures.CREATED, day=moves.local_day(wish.store_view, wish.now))
+    ledger.write()

@@ -1,0 +1,154 @@
+"""The one door for the state: nothing else changes a status.
+
+Check the table, update where the status is still the one that was seen, insert the history, insert the figures' deltas:
+together, in the caller's transaction. For many it is the same in a few statements.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from guestlist.invitations import figures, lifecycle
+from guestlist.invitations.lifecycle import Reason, Status
+from guestlist.invitations.models import WAITING, Delivery, EventKind, Invitation, InvitationEvent
+from guestlist.mail import actions as mail
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from guestlist.stores.actors import Actor
+    from guestlist.stores.models import StoreView
+
+_AT_ONCE = 500
+
+
+def local_day(store_view: StoreView, now: datetime.datetime) -> datetime.date:
+    """Return the day that a moment falls on where the store view is."""
+    return now.astimezone(ZoneInfo(store_view.time_zone)).date()
+
+
+def event(
+    invitation: Invitation,
+    kind: EventKind,
+    *,
+    actor: Actor,
+    now: datetime.datetime,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> InvitationEvent:
+    """Return a history event that is no move, to be inserted by the caller."""
+    return InvitationEvent(
+        invitation=invitation,
+        kind=kind,
+        at=now,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        reason=reason,
+        detail=dict(detail or {}),
+    )
+
+
+def move(  # noqa: PLR0913 - what, where to, why, who, when
+    invitations: Sequence[Invitation],
+    target: Status,
+    *,
+    reason: Reason,
+    actor: Actor,
+    now: datetime.datetime,
+    kind: EventKind,
+    changes: Callable[[Invitation], dict[str, Any]] | None = None,
+    detail: Callable[[Invitation], dict[str, Any]] | None = None,
+) -> None:
+    """Move invitations to a state, with all that goes with it; call it inside a transaction.
+
+    Each needs its ``store_view`` loaded. More than one must have been locked by the caller (``select_for_update`` in the
+    order of ids), so that none can be overtaken; a single one may be as old as a page: whoever is overtaken is told so.
+
+    :raises MoveNotAllowed: when one of them is (by now) in a state that this move does not start from; nothing is moved.
+    """
+    for invitation in invitations:
+        lifecycle.check(Status(invitation.status), target, reason)
+    groups: dict[tuple[str, tuple[tuple[str, Any], ...]], list[Invitation]] = defaultdict(list)
+    for invitation in invitations:
+        own = changes(invitation) if changes else {}
+        groups[invitation.status, tuple(sorted(own.items(), key=lambda item: item[0]))].append(invitation)
+    earlier = {one.pk: _Earlier(Status(one.status), one.reason, one.sent_day is not None) for one in invitations}
+    for (origin, own), members in groups.items():
+        _update(members, Status(origin), {"status": target, "reason": reason, **dict(own)})
+    _count(invitations, earlier, target, reason, now)
+    InvitationEvent.objects.bulk_create(
+        [
+            InvitationEvent(
+                invitation=invitation,
+                kind=kind,
+                origin=earlier[invitation.pk].status,
+                target=target,
+                at=now,
+                actor_kind=actor.kind,
+                actor_id=actor.id,
+                reason=reason,
+                detail=detail(invitation) if detail else {},
+            )
+            for invitation in invitations
+        ],
+        batch_size=_AT_ONCE,
+    )
+
+
+def _update(members: list[Invitation], origin: Status, values: dict[str, Any]) -> None:
+    for start in range(0, len(members), _AT_ONCE):
+        part = members[start : start + _AT_ONCE]
+        seen = Invitation.objects.filter(pk__in=[one.pk for one in part], status=origin)
+        if seen.update(**values) != len(part):
+            # Somebody was faster. The caller's transaction takes back what this one did.
+            now_is = Invitation.objects.filter(pk__in=[one.pk for one in part]).exclude(status=origin).first()
+            status = Status(now_is.status) if now_is else origin
+            raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=values["status"])
+        for one in part:
+            for name, value in values.items():
+                setattr(one, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What an invitation was before it moved."""
+
+    status: Status
+    reason: str
+    was_sent: bool
+
+
+def _count(
+    invitations: Iterable[Invitation],
+    earlier: Mapping[int, _Earlier],
+    target: Status,
+    reason: Reason,
+    now: datetime.datetime,
+) -> None:
+    ledger = figures.Ledger()
+    for invitation in invitations:
+        before = earlier[invitation.pk]
+        day = local_day(invitation.store_view, now)
+        if before.status == Status.DISCARDED:
+            ledger.correct(invitation, f"{figures.DISCARDED}.{before.reason}", amount=-1)
+        if target == Status.SENT and not before.was_sent:
+            first = figures.SENT_SHARED if reason == Reason.SHARED else figures.SENT_MAILED
+            ledger.add(invitation, first, day=day)
+        elif target in {Status.ACCEPTED, Status.DISCARDED}:
+            ledger.add(invitation, f"{target}.{reason}", day=day)
+    ledger.write()
+
+
+def withdraw(invitations: Iterable[Invitation], *, reason: Reason) -> None:
+    """Take back the mail that is on its way for these, as far as no worker holds it; call it before moving them."""
+    waiting = [one for one in invitations if one.delivery in WAITING]
+    if not waiting:
+        return
+    mail.withdraw(message_ids=[one.mail_id for one in waiting if one.mail_id], reason=reason)
+    Invitation.objects.filter(pk__in=[one.pk for one in waiting]).update(delivery=Delivery.WITHDRAWN)
+    for one in waiting:
+        one.delivery = Delivery.WITHDRAWN

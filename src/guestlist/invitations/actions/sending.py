@@ -1,0 +1,253 @@
+"""Getting invitations on their way: into the outbox, or into the customer's own hands."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Case, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from guestlist.customers.models import Customer
+from guestlist.invitations import lifecycle, links, rules
+from guestlist.invitations.actions import moves
+from guestlist.invitations.lifecycle import Reason, Status
+from guestlist.invitations.models import MAIL_KIND, WAITING, Channel, Delivery, EventKind, Invitation
+from guestlist.mail import actions as mail
+from guestlist.mail import suppression
+from guestlist.refusal import Refusal
+from guestlist.stores.actors import Actor, ActorKind, Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from guestlist.invitations.config import Invitations
+    from guestlist.mail.models import Send
+
+_FRESH_AFTER = datetime.timedelta(days=1)
+
+
+class AlreadyOnItsWay(Refusal):
+    """A mail for this invitation is in the outbox already."""
+
+    code = "already_on_its_way"
+    message = _("This invitation is on its way already.")
+
+
+class NoResendsLeft(Refusal):
+    """The inviter has no resend left."""
+
+    code = "no_resends_left"
+    message = _("You cannot send this invitation again.")
+
+
+class NotMailable(Refusal):
+    """The address cannot be mailed now; the sentence does not tell why (ASVS 6.3.8)."""
+
+    code = "not_mailable"
+    message = _("We can't mail this address now. You can share a link instead.")
+
+
+class AlreadyCustomer(Refusal):
+    """Whoever has this address shops here already."""
+
+    code = "already_customer"
+    message = _("This person is already a customer here, so no invitation was sent.")
+
+
+def queue(
+    invitations: Sequence[Invitation],
+    *,
+    config: Invitations,
+    ready_at: datetime.datetime,
+    now: datetime.datetime,
+    send: Send | None = None,
+) -> None:
+    """Put the mail of invitations of one store view into the outbox; call it inside the transaction that needs it.
+
+    :raises AlreadyOnItsWay: when one of them has a mail on its way; nothing is queued.
+    """
+    if not invitations:
+        return
+    messages = mail.queue(
+        kind=MAIL_KIND,
+        subject_ids=[one.pk for one in invitations],
+        store_view=invitations[0].store_view,
+        sender=config.sender,
+        template=config.template,
+        ready_at=ready_at,
+        now=now,
+        send=send,
+    )
+    mail_ids = {one.pk: message.pk for one, message in zip(invitations, messages, strict=True)}
+    free = Invitation.objects.filter(pk__in=mail_ids).exclude(delivery__in=WAITING)
+    whens = [When(pk=pk, then=Value(mail_id)) for pk, mail_id in mail_ids.items()]
+    # The condition decides when two ask at the same moment: the second finds the first one's mail and takes its own back.
+    if free.update(delivery=Delivery.QUEUED, mail_id=Case(*whens)) != len(mail_ids):
+        raise AlreadyOnItsWay
+    for one in invitations:
+        one.delivery, one.mail_id = Delivery.QUEUED, mail_ids[one.pk]
+
+
+def require_mailable(invitation: Invitation) -> None:
+    """Refuse an address that asked never to be mailed, or that does not exist.
+
+    :raises NotMailable: in the words that customers may read.
+    """
+    if invitation.address_hash is not None and suppression.suppressed(
+        website_id=invitation.website_id, hashes=[bytes(invitation.address_hash)]
+    ):
+        raise NotMailable
+
+
+def resend(
+    *, invitation: Invitation, actor: Actor, config: Invitations, now: datetime.datetime
+) -> None:
+    """Send an invitation's mail again, or try one that never left once more.
+
+    Staff may for all but accepted ones; the inviter as often as configured, and always when nothing ever left. Where the
+    person became a customer meanwhile and is not to be invited to sign in, the invitation is discarded instead.
+
+    :raises NotPermitted: when the staff member may not, at this website.
+    :raises MoveNotAllowed: when it is accepted, or for the inviter when it is discarded.
+    :raises NoResendsLeft: when the inviter has none left.
+    :raises AlreadyOnItsWay: when a mail is in the outbox already.
+    :raises NotMailable: when the address must not be mailed.
+    :raises AlreadyCustomer: when the person is a customer by now; the invitation is discarded.
+    """
+    if actor.kind == ActorKind.STAFF:
+        wanted = Permission.SEND if invitation.status == Status.NOT_SENT else Permission.RESEND
+        actor.require(wanted, invitation.website_id)
+    with transaction.atomic():
+        fresh = _locked(invitation)
+        _require_sendable(fresh, actor, config)
+        joined = _became_customer(fresh, config)
+        if joined:
+            if fresh.is_open:
+                moves.move(
+                    [fresh],
+                    Status.DISCARDED,
+                    reason=Reason.ALREADY_CUSTOMER,
+                    actor=actor,
+                    now=now,
+                    kind=EventKind.DISCARDED,
+                )
+        else:
+            require_mailable(fresh)
+            if fresh.status != Status.NOT_SENT:
+                fresh.resends += 1
+                fresh.save(update_fields=["resends"])
+            queue([fresh], config=config, ready_at=now, now=now)
+    invitation.refresh_from_db()
+    if joined:
+        # After the transaction: the discard stays.
+        raise AlreadyCustomer
+
+
+def _require_sendable(invitation: Invitation, actor: Actor, config: Invitations) -> None:
+    if invitation.delivery in WAITING:
+        raise AlreadyOnItsWay
+    by_inviter = actor.kind == ActorKind.CUSTOMER
+    if invitation.status == Status.ACCEPTED or (by_inviter and invitation.status == Status.DISCARDED):
+        status = Status(invitation.status)
+        raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=Status.SENT)
+    if invitation.address_hash is None:
+        raise NotMailable
+    if by_inviter and not (rules.can_try_again(invitation) or rules.can_resend(invitation, config)):
+        raise NoResendsLeft
+
+
+def _became_customer(invitation: Invitation, config: Invitations) -> bool:
+    if invitation.occasion_id is not None or config.existing_account == "sign_in":
+        return False
+    return (
+        Customer.objects.known()
+        .filter(website=invitation.website_id, email=invitation.address.normalized)
+        .exists()
+    )
+
+
+def send_many(
+    *, ids: Collection[int], actor: Actor, configs: Mapping[int, Invitations], now: datetime.datetime
+) -> tuple[int, Counter[str]]:
+    """Send, or send again, each of the invitations; returns how many, and by refusal's code how many were not.
+
+    ``configs`` has the options of each store view, by its id. For a page of selected rows: one at a time, so that each is
+    decided by the same rules as a single one.
+    """
+    skipped: Counter[str] = Counter()
+    done = 0
+    found = Invitation.objects.visible_to(actor).filter(pk__in=ids).select_related("store_view").order_by("pk")
+    for invitation in found:
+        try:
+            resend(invitation=invitation, actor=actor, config=configs[invitation.store_view_id], now=now)
+            done += 1
+        except Refusal as refusal:
+            skipped[refusal.code] += 1
+    skipped["not_found"] = len(set(ids)) - done - sum(skipped.values())
+    return done, +skipped
+
+
+@transaction.atomic
+def send_fresh(*, invitation: Invitation, config: Invitations, now: datetime.datetime) -> None:
+    """Send a fresh mail to the invited address, for a visitor with an expired link: once a day at most.
+
+    :raises MoveNotAllowed: when it is not expired.
+    :raises AlreadyOnItsWay: when one is queued, or left within the last day.
+    :raises NotMailable: when the address must not be mailed.
+    """
+    fresh = _locked(invitation)
+    if not fresh.is_expired(now) or fresh.address_hash is None:
+        status = Status(fresh.status)
+        raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=Status.SENT)
+    if fresh.delivery in WAITING or (fresh.sent_at is not None and fresh.sent_at > now - _FRESH_AFTER):
+        raise AlreadyOnItsWay
+    require_mailable(fresh)
+    queue([fresh], config=config, ready_at=now, now=now)
+
+
+@transaction.atomic
+def share(*, invitation: Invitation, actor: Actor, config: Invitations, now: datetime.datetime) -> str:
+    """Return the URL of a link for the inviter to pass on; the first time, that makes a Not Sent invitation Sent.
+
+    :raises NotUsable: when it can not be accepted any more.
+    """
+    fresh = _locked(invitation)
+    rules.require_usable(fresh, website_id=fresh.website_id, now=now)
+    if fresh.status == Status.NOT_SENT and actor.kind == ActorKind.CUSTOMER:
+        moves.move(
+            [fresh],
+            Status.SENT,
+            reason=Reason.SHARED,
+            actor=actor,
+            now=now,
+            kind=EventKind.SENT,
+            changes=lambda one: left(one, config=config, now=now),
+        )
+        invitation.refresh_from_db()
+    return link_url(fresh, Channel.SHARED)
+
+
+def left(invitation: Invitation, *, config: Invitations, now: datetime.datetime) -> dict[str, object]:
+    """Return what changes on an invitation when it leaves: when, its cohort's day, and when it expires."""
+    lifetime = datetime.timedelta(days=config.lifetime_days)
+    return {
+        "sent_at": now,
+        "sent_day": invitation.sent_day or moves.local_day(invitation.store_view, now),
+        "expires_at": now + lifetime if lifetime else None,
+    }
+
+
+def link_url(invitation: Invitation, channel: Channel) -> str:
+    """Return the absolute URL of the invitation's link; its base comes from the store view, never from a request."""
+    return invitation.store_view.url(f"/invitation/{links.token(invitation, channel)}/")
+
+
+def _locked(invitation: Invitation) -> Invitation:
+    return (
+        Invitation.objects.select_for_update(of=("self",))
+        .select_related("store_view", "address")
+        .get(pk=invitation.pk)
+    )

@@ -1,0 +1,122 @@
+"""The link of an invitation: signed, made when it is needed, stored nowhere.
+
+A token is base64url of: version (1 byte), key id (1), invitation id (8), channel (1), and HMAC-SHA256 over those and the
+invitation's link generation, cut to 16 bytes. A reader of the database can neither forge nor use one; raising the
+generation ends all links made before; keys rotate while links that older keys signed stay alive.
+
+The link in a mail by which a person declines or is never mailed again is another one: it must work for ever, so it is
+signed with the key that never rotates and carries what it needs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from guestlist.invitations.models import Channel, Invitation
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+PREVIEW = "preview"
+"""What stands in place of a token in a preview: a link that says it does not work."""
+
+_VERSION = 1
+_HEAD = struct.Struct(">BBQB")
+_SIGNATURE = 16
+_CHANNELS = {Channel.MAIL: 1, Channel.SHARED: 2}
+_CHANNEL_OF = {number: channel for channel, number in _CHANNELS.items()}
+_OPT_OUT = struct.Struct(">BQQ32s")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a valid token says: which invitation, and how the link travelled."""
+
+    invitation: Invitation
+    channel: Channel
+
+    @property
+    def proves_mailbox(self) -> bool:
+        """Whether whoever holds it reads the invited address's mail. A copied or shared link proves nothing."""
+        return self.channel == Channel.MAIL
+
+
+def token(invitation: Invitation, channel: Channel) -> str:
+    """Return the token of a link to the invitation that will travel by the channel; 36 characters."""
+    key_id = max(settings.GUESTLIST_LINK_KEYS)
+    head = _HEAD.pack(_VERSION, key_id, invitation.pk, _CHANNELS[channel])
+    return _encode(head + _sign(head, invitation.link_generation, settings.GUESTLIST_LINK_KEYS[key_id]))
+
+
+def open_token(text: str, invitations: QuerySet[Invitation]) -> Link | None:
+    """Return what the token says, or None when it is not one of ours: unknown, mangled, or of an ended generation."""
+    raw = _decode(text)
+    if raw is None or len(raw) != _HEAD.size + _SIGNATURE:
+        return None
+    head, signature = raw[: _HEAD.size], raw[_HEAD.size :]
+    version, key_id, invitation_id, channel = _HEAD.unpack(head)
+    key = settings.GUESTLIST_LINK_KEYS.get(key_id)
+    if version != _VERSION or key is None or channel not in _CHANNEL_OF or invitation_id >= 1 << 63:
+        return None
+    invitation = invitations.filter(pk=invitation_id).first()
+    generation = invitation.link_generation if invitation else 0
+    # Signed and compared for unknown ids as well: how long it takes tells nothing.
+    if not hmac.compare_digest(signature, _sign(head, generation, key)) or invitation is None:
+        return None
+    return Link(invitation, _CHANNEL_OF[channel])
+
+
+def _sign(head: bytes, generation: int, key: bytes) -> bytes:
+    return hmac.digest(key, b"guestlist link" + head + generation.to_bytes(4, "big"), hashlib.sha256)[:_SIGNATURE]
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """Who does not want mail any more, from which website, and the invitation that they answer to."""
+
+    website_id: int
+    invitation_id: int
+    address_hash: bytes
+
+
+def opt_out_token(invitation: Invitation) -> str:
+    """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
+    body = _OPT_OUT.pack(_VERSION, invitation.website_id, invitation.pk, bytes(invitation.address_hash or b""))
+    return _encode(body + _sign_opt_out(body))
+
+
+def open_opt_out(text: str) -> OptOut | None:
+    """Return what an opt-out token says, or None when it is not one of ours."""
+    raw = _decode(text)
+    if raw is None or len(raw) != _OPT_OUT.size + _SIGNATURE:
+        return None
+    body, signature = raw[: _OPT_OUT.size], raw[_OPT_OUT.size :]
+    if not hmac.compare_digest(signature, _sign_opt_out(body)):
+        return None
+    version, website_id, invitation_id, address_hash = _OPT_OUT.unpack(body)
+    return OptOut(website_id, invitation_id, address_hash) if version == _VERSION else None
+
+
+def _sign_opt_out(body: bytes) -> bytes:
+    return hmac.digest(settings.GUESTLIST_ADDRESS_KEY, b"guestlist opt-out" + body, hashlib.sha256)[:_SIGNATURE]
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes | None:
+    """Return the bytes, or None; exactly one spelling is accepted for each token."""
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeError, ValueError):
+        return None
+    return raw if _encode(raw) == text else None

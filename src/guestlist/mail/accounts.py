@@ -1,0 +1,113 @@
+"""The mails about an account: confirm the address, choose a new password, "you have an account already".
+
+They go through the outbox like all mail; their secrets are made while they are put together, and stored nowhere. Here and
+not beside the users, because customers lie below mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allauth.account import app_settings
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.urls import reverse
+
+from guestlist.customers.models import User
+from guestlist.mail import actions as mail
+from guestlist.mail.kinds import Values
+from guestlist.mail.models import Message, SenderIdentity
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Mapping, Sequence
+
+    from guestlist.mail.kinds import Outcome
+    from guestlist.stores.models import StoreView
+
+_SECONDS_A_DAY = 86_400
+
+
+def _confirm(user: User) -> tuple[str, int]:
+    address = EmailAddress.objects.get(user=user, email=user.email)
+    key = EmailConfirmationHMAC.create(address).key
+    return reverse("account_confirm_email", args=[key]), app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS
+
+
+def _reset(user: User) -> tuple[str, int]:
+    path = reverse(
+        "account_reset_password_from_key",
+        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
+    )
+    return path, settings.PASSWORD_RESET_TIMEOUT // _SECONDS_A_DAY
+
+
+def _sign_in(user: User) -> tuple[str, int]:  # noqa: ARG001 - as the others
+    return reverse("account_login"), 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKind:
+    """A kind of account mail, about a user (``subject_id``); ``action`` makes the path and says for how many days it works.
+
+    Suppression does not count here: people ask for these mails themselves.
+    """
+
+    code: str
+    purpose: str
+    action: Callable[[User], tuple[str, int]]
+    for_verified: bool
+    """Whether it makes sense for users who have confirmed their address, or only for those who have not."""
+
+    def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
+        """Withdraw what is about users who are gone, or who have confirmed meanwhile."""
+        found = User.objects.filter(pk__in=ids, is_active=True)
+        if not self.for_verified:
+            found = found.exclude(emailaddress__verified=True)
+        there = set(found.values_list("pk", flat=True))
+        return {one: "not_needed" for one in ids if one not in there}
+
+    def shape(self, values: Values) -> frozenset[str]:
+        """Return the variables that are present."""
+        return frozenset(name for name, value in values.variables.items() if value)
+
+    def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:  # noqa: ARG002 - the protocol's
+        """Return address, name and the link to act on; a user's secret is made here."""
+        made: dict[int, Values] = {}
+        for user in User.objects.filter(pk__in=ids):
+            path, days = self.action(user)
+            variables = {"action_path": path, "person_name": user.first_name, "valid_days": str(days) if days else ""}
+            made[user.pk] = Values(user.email, user.get_full_name(), variables)
+        return made
+
+    def record(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
+        """Write nothing: the outbox row says it all."""
+
+
+CONFIRM = AccountKind("confirm_address", "confirm_address", _confirm, for_verified=False)
+RESET = AccountKind("reset_password", "reset_password", _reset, for_verified=True)
+EXISTS = AccountKind("account_exists", "account_exists", _sign_in, for_verified=True)
+
+KINDS = (CONFIRM, RESET, EXISTS)
+
+
+def queue(kind: AccountKind, *, user: User, store_view: StoreView, now: datetime.datetime) -> Message | None:
+    """Put an account mail into the outbox, unless the same one waits there already.
+
+    :raises NoSender: when the website has no general sender identity.
+    """
+    if Message.objects.waiting().filter(ready_at__lte=now, kind=kind.code, subject_id=user.pk).exists():
+        return None
+    (message,) = mail.queue(
+        kind=kind.code,
+        subject_ids=[user.pk],
+        store_view=store_view,
+        sender=SenderIdentity.Code.GENERAL,
+        template=kind.purpose,
+        ready_at=now,
+        now=now,
+    )
+    return message

@@ -1,0 +1,193 @@
+"""Builders of objects for tests: believable, saved, one line each; every argument has a default."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from typing import Any
+
+from guestlist.customers import actions as customers
+from guestlist.customers import grants
+from guestlist.customers.models import Customer, CustomerGroup, Grant, Role, User
+from guestlist.invitations import actions as invitations
+from guestlist.invitations.config import Invitations
+from guestlist.invitations.models import Invitation
+from guestlist.mail import actions as mail
+from guestlist.mail.kinds import Outcome, Verdict
+from guestlist.mail.models import Message
+from guestlist.occasions import actions as occasions
+from guestlist.occasions.models import Occasion, OccasionKind
+from guestlist.stores import actions as stores
+from guestlist.stores import config
+from guestlist.stores.actors import SYSTEM, Actor, ActorKind
+from guestlist.stores.models import StoreView, Website
+
+NOW = datetime.datetime(2026, 5, 3, 10, 0, tzinfo=datetime.UTC)
+"""The moment that tests live in, unless they move it."""
+
+_numbers = itertools.count(1)
+
+
+def group(code: str = "general", *, may_be_given: bool = True) -> CustomerGroup:
+    """Return the customer group with this code, made when it is missing."""
+    found = CustomerGroup.objects.filter(code=code).first()
+    return found or customers.create_group(code=code, name=code.title(), may_be_given=may_be_given)
+
+
+def website(code: str | None = None) -> Website:
+    """Return a new website without store views."""
+    code = code or f"site{next(_numbers)}"
+    return stores.open_website(code=code, name=code.title())
+
+
+def store_view(
+    site: Website | None = None, *, language: str = "en", path: str | None = None, host: str = "testserver", **details: str
+) -> StoreView:
+    """Return a new store view with a sender and a default group; the first one of a test answers at the root."""
+    site = site or website()
+    number = next(_numbers)
+    if path is None:
+        path = "" if not StoreView.objects.exists() else f"/view{number}"
+    view = stores.open_store_view(
+        website=site,
+        code=f"view{number}",
+        name=details.pop("name", "Linden & Loom"),
+        language=language,
+        base_url=f"http://{host}{path}",
+        **({"legal_name": "Linden & Loom Ltd.", "contact_address": "hello@example.com"} | details),
+    )
+    customers.set_default_group(store_view=view, group=group())
+    mail.set_sender(website=site, code="general", name=view.name, address="shop@example.com")
+    return view
+
+
+def user(email: str | None = None, *, password: str = "a-fine-password", **fields: Any) -> User:  # noqa: S107 - a test's
+    """Return a new user with a confirmed address."""
+    made = customers.create_user(
+        email=email or f"user{next(_numbers)}@example.com",
+        password=password,
+        first_name=fields.pop("first_name", "Emma"),
+        last_name=fields.pop("last_name", "Clarke"),
+        verified=True,
+    )
+    for name, value in fields.items():
+        setattr(made, name, value)
+    made.save()
+    return made
+
+
+def customer(
+    view: StoreView | None = None, *, email: str | None = None, in_group: CustomerGroup | None = None, **fields: Any
+) -> Customer:
+    """Return a new customer who can sign in."""
+    view = view or StoreView.objects.first() or store_view()
+    account = user(email, **fields)
+    return customers.create_customer(
+        store_view=view,
+        group=in_group or group(),
+        email=account.email,
+        first_name=account.first_name,
+        last_name=account.last_name,
+        user=account,
+        now=NOW,
+    )
+
+
+def staff(site: Website | None = None, *, role: str = "owner", email: str | None = None) -> User:
+    """Return a new staff user with a role at a website, or at all of them."""
+    made = user(email, is_staff=True)
+    grants.make_roles()
+    Grant.objects.create(user=made, website=site, role=Role.objects.get(code=role))
+    return made
+
+
+def actor(site: Website | None = None, *, role: str = "owner") -> Actor:
+    """Return a new staff member as an actor."""
+    return grants.actor_of(staff(site, role=role))
+
+
+def by(inviter: Customer) -> Actor:
+    """Return a customer as an actor."""
+    return Actor(ActorKind.CUSTOMER, inviter.pk)
+
+
+def options(**values: Any) -> Invitations:
+    """Return the options of invitations with these values, the others at their defaults."""
+    return Invitations(**values)
+
+
+def configure(name: str, value: Any, place: StoreView | Website | None = None) -> None:
+    """Set an option of invitations at a place, as the system."""
+    stores.override(
+        section=Invitations, name=name, value=value, place=config.at(place), actor=SYSTEM, now=NOW
+    )
+
+
+def occasion(site: Website, *, title: str = "Autumn preview", **fields: Any) -> Occasion:
+    """Return a new event of a website."""
+    return occasions.create(
+        website=site, kind=fields.pop("kind", OccasionKind.EVENT), title=title, now=NOW, **fields
+    )
+
+
+def invitation(
+    inviter: Customer | None = None,
+    *,
+    address: str | None = None,
+    message: str = "",
+    now: datetime.datetime = NOW,
+    **values: Any,
+) -> Invitation:
+    """Return a new invitation by a customer, its mail in the outbox."""
+    inviter = inviter or customer()
+    (verdict,) = invitations.invite(
+        inviter=inviter,
+        store_view=inviter.store_view,
+        addresses=[address or f"friend{next(_numbers)}@example.com"],
+        message=message,
+        occasion=values.pop("occasion", None),
+        config=options(**values),
+        now=now,
+    )
+    assert verdict.invitation is not None, verdict.refusal
+    return verdict.invitation
+
+
+def staff_invitation(
+    view: StoreView, *, address: str | None = None, now: datetime.datetime = NOW, **values: Any
+) -> Invitation:
+    """Return a new invitation by staff; ``keep=True`` queues no mail."""
+    (verdict,) = invitations.invite_as_staff(
+        actor=values.pop("actor", None) or actor(),
+        store_view=view,
+        addresses=[address or f"friend{next(_numbers)}@example.com"],
+        message=values.pop("message", ""),
+        group=values.pop("group", None),
+        occasion=values.pop("occasion", None),
+        ready_at=None if values.pop("keep", False) else now,
+        again=values.pop("again", ()),
+        config=options(**values),
+        now=now,
+    )
+    assert verdict.invitation is not None, verdict.refusal
+    return verdict.invitation
+
+
+def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.datetime = NOW) -> None:
+    """Let the mail of an invitation fare so, as the worker would record it."""
+    from guestlist.invitations.emails import KINDS  # noqa: PLC0415 - builders stay importable without the kinds
+
+    one.refresh_from_db()
+    message = Message.objects.get(pk=one.mail_id)
+    Message.objects.filter(pk=message.pk).update(
+        state="sent" if verdict == Verdict.ACCEPTED else "failed" if verdict != Verdict.DEFERRED else "ready"
+    )
+    KINDS[0].record([Outcome(message, verdict, code, "", now)], now=now)
+    one.refresh_from_db()
+
+
+def sent_invitation(inviter: Customer | None = None, *, now: datetime.datetime = NOW, **values: Any) -> Invitation:
+    """Return an invitation whose mail was handed over."""
+    made = invitation(inviter, now=now, **values)
+    fare(made, Verdict.ACCEPTED, now=now)
+    return made
