@@ -142,9 +142,9 @@ def build(letter: Letter) -> EmailMessage:
     if letter.opt_out_url:
         mail["List-Unsubscribe"] = f"<{_machine_readable(letter.opt_out_url)}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail["Content-Language"] = letter.language
     mail.set_content(letter.rendered.text, cte="quoted-printable")
     mail.add_alternative(letter.rendered.html, subtype="html", cte="quoted-printable")
+    mail["Content-Language"] = letter.language  # last, or the library moves it to the first part
     return mail
 
 

@@ -37,6 +37,8 @@ __all__ = [
     "variables_of",
 ]
 
+MAX_SUBJECT_TEMPLATE = 250
+
 
 class MissingVariables(Refusal):
     """A template that would send mails without what every mail must have."""
@@ -49,7 +51,7 @@ class UnusableSubject(Refusal):
     """A subject of several lines, or without words."""
 
     code = "unusable_subject"
-    message = _("The subject must be one line of text, without variables of several lines.")
+    message = _("The subject must be one line of at most 250 characters, without variables of several lines.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _built(version: TemplateVersion, purpose: str, source: builtin.Source) -> Te
 
 
 def _subject(subject: str, variables: dict[str, Variable]) -> Program:
-    if not subject.strip() or "\n" in subject or "\r" in subject:
+    if not subject.strip() or len(subject) > MAX_SUBJECT_TEMPLATE or "\n" in subject or "\r" in subject:
         raise UnusableSubject
     program = parse(subject, variables=variables)
     if any(variables[name].form is Form.LINES for name in program.variables()):

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from guestlist.customers import emails as customer_mail
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
-from guestlist.mail import delivery
+from guestlist.mail import accounts, delivery
 from guestlist.mail.transport import Transport
 from guestlist.stores import config
 
 log = logging.getLogger(__name__)
 
-KINDS = (*customer_mail.KINDS, *invitation_mail.KINDS)
+KINDS = (*accounts.KINDS, *invitation_mail.KINDS)
 """Every kind of mail that may stand in the outbox."""
 
 

@@ -1,0 +1,124 @@
+"""A shop with mail in its outbox, a kind of mail and a way to hand it over that do what a test says."""
+
+import datetime
+from dataclasses import dataclass, field
+
+from guestlist.mail import actions
+from guestlist.mail.kinds import Values
+from guestlist.mail.models import Message
+from guestlist.mail.transport import Answer, Result
+from guestlist.stores.models import StoreView, Website
+
+NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+ACCEPTED = Answer(Result.ACCEPTED, "2.0.0", "queued")
+
+
+def make_shop(code: str = "main", **changes) -> StoreView:
+    website = Website.objects.create(code=code, name="Loom")
+    actions.set_sender(website=website, code="general", name="Loom", address="shop@shop.example")
+    fields = {
+        "code": f"{code}_en",
+        "name": "Linden & Loom",
+        "language": "en",
+        "base_url": f"https://{code}.example",
+        "legal_name": "Loom Ltd.",
+        "postal_address": "12 Mill Lane\nYork",
+        "privacy_url": "/privacy/",
+        "contact_address": "hello@shop.example",
+    }
+    return StoreView.objects.create(website=website, **(fields | changes))
+
+
+def queue(store_view: StoreView, subjects: range, *, now: datetime.datetime = NOW, **changes) -> list[Message]:
+    fields = {
+        "kind": "test",
+        "subject_ids": list(subjects),
+        "store_view": store_view,
+        "sender": "general",
+        "template": "invitation",
+        "ready_at": now,
+        "now": now,
+    }
+    return actions.queue(**(fields | changes))
+
+
+@dataclass
+class Friends:
+    """A kind whose subjects are numbers: each is a friend with an address of its own."""
+
+    code: str = "test"
+    purpose: str = "invitation"
+    withdrawn: dict[int, str] = field(default_factory=dict)
+    broken: set[int] = field(default_factory=set)
+    unrecordable: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    changed: dict[int, dict[str, str]] = field(default_factory=dict)
+    addresses: dict[int, str] = field(default_factory=dict)
+    hashes: dict[int, bytes] = field(default_factory=dict)
+    recorded: list = field(default_factory=list)
+
+    def check(self, ids, *, now):  # noqa: ARG002
+        return {one: reason for one, reason in self.withdrawn.items() if one in ids}
+
+    def shape(self, values):
+        return frozenset(values.variables)
+
+    def values(self, ids, *, now):  # noqa: ARG002
+        if self.broken & set(ids):
+            raise LookupError("no such friend")
+        return {one: self._values(one) for one in ids if one not in self.gone}
+
+    def record(self, outcomes, *, now):  # noqa: ARG002
+        if any(outcome.message.subject_id in self.unrecordable for outcome in outcomes):
+            raise LookupError("cannot write this down")
+        self.recorded += outcomes
+
+    def verdicts(self) -> dict[int, str]:
+        return {outcome.message.subject_id: f"{outcome.verdict} {outcome.code}" for outcome in self.recorded}
+
+    def _values(self, one):
+        variables = {
+            "invitation_url": f"https://main.example/invitation/{one}/",
+            "opt_out_path": f"/never-again/{one}/",
+            "inviter_name": "Emma Clarke",
+            "message": "Come & see\nme",
+        }
+        address = self.addresses.get(one, f"friend{one}@friend.example")
+        return Values(address, variables=variables | self.changed.get(one, {}), address_hash=self.hashes.get(one))
+
+
+@dataclass
+class Basket:
+    """A transport that keeps what it is given; `answers` by recipient, all others are accepted."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    parcels: list = field(default_factory=list)
+    on_deliver: object = None
+    closed: int = 0
+
+    def deliver(self, parcel):
+        if self.on_deliver:
+            self.on_deliver(parcel)
+        answer = self.answers.get(parcel.recipient) or self.answers.get("*", ACCEPTED)
+        if answer.result is Result.ACCEPTED:
+            self.parcels.append(parcel)
+        return answer
+
+    def close(self):
+        self.closed += 1
+
+    def recipients(self) -> list[str]:
+        return [parcel.recipient for parcel in self.parcels]
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now=NOW):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+    def forward(self, **delta):
+        self.now += datetime.timedelta(**delta)

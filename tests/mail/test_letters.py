@@ -1,0 +1,130 @@
+"""The finished mail: its headers, its addresses, and that nothing gets into them."""
+
+import datetime
+import email
+from email.policy import default
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guestlist.addresses import MalformedAddress
+from guestlist.mail import letters
+from guestlist.mail.letters import Letter, UnusableHeader, build, mailbox
+from guestlist.mail.templates import Rendered
+
+NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+URL = "https://shop.example/never-again/" + "A1b2-_" * 40 + "/"
+
+
+def letter(**changes):
+    fields = {
+        "sender": mailbox("shop@shop.example", name="Linde & Draad"),
+        "recipient": mailbox("Noor@friend.example", name="Noör Jansen"),
+        "reply_to": mailbox("help@shop.example"),
+        "rendered": Rendered("Zoë nodigt je uit", "Hé\n.\n", "<p>Hé</p>"),
+        "language": "nl",
+        "date": NOW,
+        "message_id": letters.message_id(row=7, queued_at=NOW, domain="shop.example"),
+        "feedback_id": letters.feedback_id(send=None, store_view="main_nl", kind="invitation", sender="general"),
+        "opt_out_url": URL,
+    }
+    return Letter(**(fields | changes))
+
+
+def received(mail):
+    return email.message_from_bytes(mail.as_bytes(), policy=default)
+
+
+def test_a_mail_has_every_header_that_it_needs():
+    mail = received(build(letter()))
+
+    assert mail["From"] == "Linde & Draad <shop@shop.example>"
+    assert mail["To"].addresses[0].addr_spec == "Noor@friend.example"
+    assert mail["To"].addresses[0].display_name == "Noör Jansen"
+    assert mail["Reply-To"] == "help@shop.example"
+    assert mail["Subject"] == "Zoë nodigt je uit"
+    assert mail["Date"].datetime == NOW
+    assert mail["Message-ID"].startswith("<7.")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Auto-Response-Suppress"] == "All"
+    assert mail["Feedback-ID"] == "0:main_nl:invitation:guestlist-general"
+    assert mail["Content-Language"] == "nl"
+    assert mail.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert [part.get_content().strip().replace("\r\n", "\n") for part in mail.iter_parts()] == ["Hé\n.", "<p>Hé</p>"]
+
+
+@pytest.mark.requirement("trust-17")
+def test_the_way_out_stands_whole_in_the_headers():
+    raw = build(letter()).as_bytes().decode()
+
+    assert f"\r\nList-Unsubscribe: <{URL}>\r\n" in raw
+    assert "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+
+
+def test_a_mail_without_a_way_out_has_no_such_header():
+    assert "List-Unsubscribe" not in build(letter(opt_out_url=""))
+
+
+def test_lines_are_within_limits_and_end_as_they_should():
+    raw = build(letter(rendered=Rendered("ü" * 190, "x" * 5000 + "\nend", "<p>" + "é" * 5000))).as_bytes()
+
+    lines = raw.split(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert not any(b"\n" in line or b"\r" in line for line in lines)
+    assert raw.isascii()
+
+
+def test_the_message_id_is_the_same_at_every_try_and_differs_between_rows():
+    one = letters.message_id(row=7, queued_at=NOW, domain="shop.example")
+
+    assert one == letters.message_id(row=7, queued_at=NOW, domain="shop.example")
+    assert one != letters.message_id(row=8, queued_at=NOW, domain="shop.example")
+
+
+def test_the_domain_goes_in_a_labels_and_the_local_part_as_typed():
+    box = mailbox("Jan.Smit+x@Zoë.example")
+
+    assert box.address == "Jan.Smit+x@xn--zo-ija.example"
+
+
+@pytest.mark.requirement("trust-12")
+@pytest.mark.parametrize("control", list("\r\n\0\t\x1b\x7f\x85\u2028\u2029\u202e"))
+@pytest.mark.parametrize("header", ["sender", "recipient", "reply_to", "subject", "opt_out_url"])
+def test_control_characters_are_refused_in_every_header(header, control):
+    value = f"a{control}Bcc: x@evil.example"
+    if header == "subject":
+        changed = letter(rendered=Rendered(value, "", ""))
+    elif header == "opt_out_url":
+        changed = letter(opt_out_url=f"https://x.example/{value}")
+    else:
+        changed = letter(**{header: mailbox("a@b.example", name=value)})
+
+    with pytest.raises(UnusableHeader):
+        build(changed)
+
+
+@pytest.mark.requirement("trust-12")
+@pytest.mark.parametrize("address", ["a@b.example\nBcc: c@d.example", "a\0@b.example", "a@b.example, c@d.example", "<a@b.example>", "a b@c.example"])
+def test_an_address_that_is_more_than_one_is_refused(address):
+    with pytest.raises(MalformedAddress):
+        mailbox(address)
+
+
+@given(name=st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cf"]), max_size=60))
+def test_any_name_arrives_as_one_recipient_and_adds_no_header(name):
+    mail = received(build(letter(recipient=mailbox("noor@friend.example", name=name))))
+
+    assert [found.addr_spec for found in mail["To"].addresses] == ["noor@friend.example"]
+    assert mail.keys() == received(build(letter())).keys()
+
+
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n"), max_size=300),
+)
+def test_any_words_arrive_as_they_were_written(text):
+    mail = received(build(letter(rendered=Rendered("x", text, text))))
+
+    for part in mail.iter_parts():
+        assert part.get_content().replace("\r\n", "\n").rstrip("\n") == text.rstrip("\n")

@@ -1,0 +1,312 @@
+"""SMTP against a real server: encryption, sign-in, what answers mean, and lines that drop."""
+
+import datetime
+import socket
+import threading
+from urllib.parse import quote
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from guestlist.mail import letters, transport
+from guestlist.mail.templates import Rendered
+from guestlist.mail.transport import Parcel, Result, Server, SmtpTransport
+from tests.mail import mailserver
+from tests.mail.mailserver import PASSWORD, USER, MailServer
+
+NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    mailserver.make_certificate(folder)
+    return folder
+
+
+@pytest.fixture
+def server():
+    with mailserver.running(MailServer()) as running:
+        yield running
+
+
+def parcel(recipient="noor@friend.example", text="Hello\n.\n..dots\n"):
+    sender = letters.mailbox("shop@shop.example", name="Loom")
+    letter = letters.Letter(
+        sender=sender,
+        recipient=letters.mailbox(recipient),
+        reply_to=None,
+        rendered=Rendered("Hello", text, "<p>Hello"),
+        language="en",
+        date=NOW,
+        message_id="<1@shop.example>",
+        feedback_id="1:2:3:4",
+    )
+    return Parcel(letters.build(letter), "shop@shop.example", recipient)
+
+
+def connect(port, scheme="smtp", login="", **query):
+    settings = "&".join(f"{name}={value}" for name, value in {"ehlo": "shop.example", "timeout": 5, **query}.items())
+    return SmtpTransport(Server.parse(f"{scheme}://{login}127.0.0.1:{port}?{settings}"))
+
+
+def deliver(port, *parcels, **options):
+    smtp = connect(port, **options)
+    try:
+        answers = [smtp.deliver(one) for one in parcels or [parcel()]]
+    finally:
+        smtp.close()
+    return answers[0] if len(answers) == 1 else answers
+
+
+def test_mails_go_over_one_connection(server):
+    answers = deliver(server.port, parcel("a@x.example"), parcel("b@x.example"), parcel("c@x.example"))
+
+    assert [answer.result for answer in answers] == [Result.ACCEPTED] * 3
+    assert answers[0].code == "2.0.0"
+    assert "Queued as 1" in answers[0].text
+    assert server.connections == 1
+    assert [envelope.rcpt_tos for envelope, _mail in server.mails] == [["a@x.example"], ["b@x.example"], ["c@x.example"]]
+
+
+def test_the_content_arrives_as_it_was_made(server):
+    deliver(server.port)
+
+    envelope, mail = server.mails[0]
+    assert envelope.mail_from == "shop@shop.example"
+    assert mail["Message-ID"] == "<1@shop.example>"
+    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == "Hello\n.\n..dots\n"
+
+
+def test_starttls_with_sign_in(certificates):
+    with mailserver.running(MailServer(), tls=certificates, mode="starttls", with_auth=True) as server:
+        answer = deliver(server.port, login=LOGIN, starttls=1, ca_file=certificates / "ca.pem")
+
+    assert answer.result is Result.ACCEPTED
+    assert server.secured == [True]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # it does not see that all is encrypted
+def test_implicit_tls_with_sign_in(certificates):
+    with mailserver.running(MailServer(), tls=certificates, mode="implicit", with_auth=True) as server:
+        answer = deliver(server.port, scheme="smtps", login=LOGIN, ca_file=certificates / "ca.pem")
+
+    assert answer.result is Result.ACCEPTED
+
+
+@pytest.mark.parametrize("mode", ["starttls", "implicit"])
+def test_a_certificate_that_nobody_vouches_for_gets_no_mail(certificates, mode):
+    with mailserver.running(MailServer(), tls=certificates, mode=mode) as server:
+        query = {"starttls": 1} if mode == "starttls" else {"scheme": "smtps"}
+        answer = deliver(server.port, **query)
+
+    assert answer.result is Result.UNREACHABLE
+    assert "certificate" in answer.text.lower()
+    assert server.mails == []
+
+
+def test_a_server_without_starttls_gets_no_mail_when_it_is_asked_for(server):
+    answer = deliver(server.port, starttls=1)
+
+    assert answer.result is Result.UNREACHABLE
+    assert server.mails == []
+
+
+def test_a_wrong_password_is_about_us(certificates):
+    with mailserver.running(MailServer(), tls=certificates, mode="starttls", with_auth=True) as server:
+        answer = deliver(server.port, login="shop:wrong@", starttls=1, ca_file=certificates / "ca.pem")
+
+    assert answer.result is Result.REFUSED_US
+    assert answer.code == "5.7.8"
+
+
+def test_a_server_without_sign_in_is_about_us(server):
+    assert deliver(server.port, login=LOGIN).result is Result.REFUSED_US
+
+
+@pytest.mark.parametrize(
+    ("stage", "line", "result", "code", "unknown"),
+    [
+        ("mail", "451 4.3.0 try later", Result.DEFERRED, "4.3.0", False),
+        ("mail", "550 5.7.1 sender not allowed", Result.REFUSED_US, "5.7.1", False),
+        ("mail", "530 5.7.0 sign in first", Result.REFUSED_US, "5.7.0", False),
+        ("mail", "553 5.1.8 bad domain", Result.REFUSED_US, "5.1.8", False),
+        ("mail", "552 5.3.4 too big", Result.FAILED, "5.3.4", False),
+        ("rcpt", "450 4.2.1 busy", Result.DEFERRED, "4.2.1", False),
+        ("rcpt", "421 4.7.0 too many connections", Result.DEFERRED, "4.7.0", False),
+        ("rcpt", "550 5.1.1 no such user", Result.BOUNCED, "5.1.1", True),
+        ("rcpt", "550 5.1.2 no such host", Result.BOUNCED, "5.1.2", True),
+        ("rcpt", "556 5.1.10 null MX", Result.BOUNCED, "5.1.10", True),
+        ("rcpt", "550 5.1.1 <relay@denied.example> relay who", Result.BOUNCED, "5.1.1", True),
+        ("rcpt", "552 5.2.2 mailbox full", Result.BOUNCED, "5.2.2", False),
+        ("rcpt", "550 5.7.1 refused by policy", Result.BOUNCED, "5.7.1", False),
+        ("rcpt", "550 no", Result.BOUNCED, "550", False),
+        ("rcpt", "550 4.1.1 mixed up", Result.BOUNCED, "550", False),
+        ("rcpt", "554 5.7.1 Relay access denied", Result.REFUSED_US, "5.7.1", False),
+        ("rcpt", "550 relaying denied", Result.REFUSED_US, "550", False),
+        ("rcpt", "530 5.7.0 sign in first", Result.REFUSED_US, "5.7.0", False),
+        ("data", "451 4.7.1 greylisted", Result.DEFERRED, "4.7.1", False),
+        ("data", "554 5.7.1 spam", Result.BOUNCED, "5.7.1", False),
+        ("data", "550 5.7.26 not authenticated", Result.REFUSED_US, "5.7.26", False),
+        ("data", "550 5.1.1 gone", Result.BOUNCED, "5.1.1", True),
+    ],
+)
+def test_what_an_answer_means(server, stage, line, result, code, unknown):
+    server.answers[stage] = line
+
+    answer = deliver(server.port)
+
+    assert (answer.result, answer.code, answer.no_such_address) == (result, code, unknown)
+    assert answer.text
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+def test_the_next_mail_goes_out_after_one_was_refused(server, stage):
+    server.answers[f"{stage} bad@x.example"] = "550 5.1.1 no such user"
+    if stage == "mail":
+        server.answers = {}
+
+    answers = deliver(server.port, parcel("bad@x.example"), parcel("good@x.example"))
+
+    assert answers[1].result is Result.ACCEPTED
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(("stage", "code"), [("mail", "connection_lost"), ("rcpt", "connection_lost"), ("data", "no_answer")])
+def test_a_dropped_line_defers_and_the_next_mail_connects_anew(server, stage, code):
+    server.answers[stage] = "drop"
+    smtp = connect(server.port)
+
+    first = smtp.deliver(parcel())
+    server.answers.clear()
+    second = smtp.deliver(parcel())
+    smtp.close()
+
+    assert (first.result, first.code) == (Result.DEFERRED, code)
+    assert second.result is Result.ACCEPTED
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("4.7.1 Greylisted, try again in 300 seconds", 300),
+        ("4.7.1 please retry after 5 minutes", 300),
+        ("4.7.1 Try again in 2 hours.", 7200),
+        ("4.7.1 try again later", None),
+    ],
+)
+def test_a_server_may_name_a_time(server, words, seconds):
+    server.answers["rcpt"] = f"451 {words}"
+
+    answer = deliver(server.port)
+
+    assert answer.again_after == (seconds and datetime.timedelta(seconds=seconds))
+
+
+def test_words_of_a_server_are_kept_short_and_printable(server):
+    server.answers["rcpt"] = "550 5.1.1 \x07bad\x1b[31m" + "x" * 480
+
+    answer = deliver(server.port)
+
+    assert answer.text.isprintable()
+    assert len(answer.text) == transport.MAX_ANSWER
+
+
+def test_an_address_with_other_letters_goes_where_the_server_carries_them():
+    with mailserver.running(MailServer(), enable_SMTPUTF8=True) as server:
+        answer = deliver(server.port, parcel("noör@friend.example"))
+
+    assert answer.result is Result.ACCEPTED
+    assert server.mails[0][0].rcpt_tos == ["noör@friend.example"]
+    assert server.mails[0][1]["To"] == "noör@friend.example"
+
+
+def test_an_address_with_other_letters_fails_where_the_server_does_not(server):
+    with mailserver.running(MailServer(), enable_SMTPUTF8=False) as server:
+        answers = deliver(server.port, parcel("noör@friend.example"), parcel())
+
+    assert (answers[0].result, answers[0].code) == (Result.FAILED, "smtputf8")
+    assert answers[1].result is Result.ACCEPTED
+
+
+def test_no_server_blames_nobody():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        answer = deliver(unused.getsockname()[1])
+
+    assert answer.result is Result.UNREACHABLE
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_longer_than_the_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        answer = deliver(mute.getsockname()[1], timeout=0.3)
+
+    assert answer.result is Result.UNREACHABLE
+
+
+def test_a_server_that_falls_silent_defers():
+    def half(listener):
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 hello\r\n")
+            lines.readline()
+            connection.sendall(b"250 sink\r\n")
+            done.wait(5)
+
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=half, args=[listener])
+        thread.start()
+        answer = deliver(listener.getsockname()[1], timeout=0.3)
+        done.set()
+        thread.join()
+
+    assert (answer.result, answer.code) == (Result.DEFERRED, "connection_lost")
+
+
+def test_a_connection_that_idled_is_tried_before_use(server, monkeypatch):
+    monkeypatch.setattr(transport, "_IDLE_SECONDS", -1)
+
+    deliver(server.port, parcel(), parcel())
+
+    assert "NOOP" in server.commands
+    assert len(server.mails) == 2
+
+
+def test_a_connection_is_renewed_after_so_many_mails(server):
+    smtp = SmtpTransport(Server("127.0.0.1", server.port, ehlo="x.example", mails_per_connection=2))
+    for _ in range(5):
+        assert smtp.deliver(parcel()).result is Result.ACCEPTED
+    smtp.close()
+
+    assert server.connections == 3
+
+
+def test_the_url_tells_everything():
+    assert Server.parse("smtps://u%40x:p%2Fw@mail.example") == Server(
+        "mail.example", 465, user="u@x", password="p/w", implicit_tls=True
+    )
+    assert Server.parse("smtp://mail.example:587?starttls=1&timeout=9&ehlo=me.example") == Server(
+        "mail.example", 587, starttls=True, timeout=9.0, ehlo="me.example"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example",
+        "http://mail.example",
+        "smtp://",
+        "smtp://mail.example:x",
+        "smtp://mail.example?starttls",
+        "smtp://mail.example?start_tls=1",
+        "smtp://mail.example?timeout=soon",
+        "smtp://user:password@mail.example",
+    ],
+)
+def test_a_url_that_is_unclear_or_unsafe_is_refused(url):
+    with pytest.raises(ImproperlyConfigured, match="GUESTLIST_SMTP_URL"):
+        Server.parse(url)
