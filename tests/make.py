@@ -41,7 +41,12 @@ def website(code: str | None = None) -> Website:
 
 
 def store_view(
-    site: Website | None = None, *, language: str = "en", path: str | None = None, host: str = "testserver", **details: str
+    site: Website | None = None,
+    *,
+    language: str = "en",
+    path: str | None = None,
+    host: str = "testserver",
+    **details: str,
 ) -> StoreView:
     """Return a new store view with a sender and a default group; the first one of a test answers at the root."""
     site = site or website()
@@ -61,7 +66,7 @@ def store_view(
     return view
 
 
-def user(email: str | None = None, *, password: str = "a-fine-password", **fields: Any) -> User:  # noqa: S107 - a test's
+def user(email: str | None = None, *, password: str = "a-fine-password", **fields: Any) -> User:
     """Return a new user with a confirmed address."""
     made = customers.create_user(
         email=email or f"user{next(_numbers)}@example.com",
@@ -77,7 +82,11 @@ def user(email: str | None = None, *, password: str = "a-fine-password", **field
 
 
 def customer(
-    view: StoreView | None = None, *, email: str | None = None, in_group: CustomerGroup | None = None, **fields: Any
+    view: StoreView | None = None,
+    *,
+    email: str | None = None,
+    in_group: CustomerGroup | None = None,
+    **fields: Any,
 ) -> Customer:
     """Return a new customer who can sign in."""
     view = view or StoreView.objects.first() or store_view()
@@ -175,7 +184,7 @@ def staff_invitation(
 
 def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.datetime = NOW) -> None:
     """Let the mail of an invitation fare so, as the worker would record it."""
-    from guestlist.invitations.emails import KINDS  # noqa: PLC0415 - builders stay importable without the kinds
+    from guestlist.invitations.emails import KINDS
 
     one.refresh_from_db()
     message = Message.objects.get(pk=one.mail_id)
@@ -186,7 +195,9 @@ def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.
     one.refresh_from_db()
 
 
-def sent_invitation(inviter: Customer | None = None, *, now: datetime.datetime = NOW, **values: Any) -> Invitation:
+def sent_invitation(
+    inviter: Customer | None = None, *, now: datetime.datetime = NOW, **values: Any
+) -> Invitation:
     """Return an invitation whose mail was handed over."""
     made = invitation(inviter, now=now, **values)
     fare(made, Verdict.ACCEPTED, now=now)

@@ -74,8 +74,10 @@ def _link_keys(text: str) -> dict[int, bytes]:
         except ValueError:
             message = "GUESTLIST_LINK_KEYS must be number:hex pairs, separated by commas, like 1:ab12…"
             raise ImproperlyConfigured(message) from None
-    if any(len(key) < 16 or not 0 < number < 256 for number, key in keys.items()):
-        message = "GUESTLIST_LINK_KEYS needs numbers from 1 to 255 and keys of at least 16 bytes (32 hex digits)."
+    if any(len(key) < 16 or not 0 < number < 256 for number, key in keys.items()):  # noqa: PLR2004 - said below
+        message = (
+            "GUESTLIST_LINK_KEYS needs numbers from 1 to 255 and keys of at least 16 bytes (32 hex digits)."
+        )
         raise ImproperlyConfigured(message)
     return keys
 
@@ -109,7 +111,9 @@ def _database(url: str) -> dict[str, Any]:
         }
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        message = f"DATABASE_URL must start with postgresql://, not {parts.scheme}://. Leave it empty for SQLite."
+        message = (
+            f"DATABASE_URL must start with postgresql://, not {parts.scheme}://. Leave it empty for SQLite."
+        )
         raise ImproperlyConfigured(message)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.conf.urls.static import static
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from guestlist.backoffice import urls as backoffice
 from guestlist.storefront import urls as storefront
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/", include(backoffice.urlpatterns)),
     path("health/", include(backoffice.health_urlpatterns)),
 ]

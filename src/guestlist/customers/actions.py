@@ -30,7 +30,9 @@ class GroupInUse(Refusal):
     """A group that has members or is a default is not deleted without saying where they go."""
 
     code = "group_in_use"
-    message = _("“%(group)s” still has customers or is a default group. Choose the group that takes its place.")
+    message = _(
+        "“%(group)s” still has customers or is a default group. Choose the group that takes its place."
+    )
 
 
 def create_group(*, code: str, name: str, may_be_given: bool = True) -> CustomerGroup:
@@ -54,7 +56,7 @@ def default_group(store_view: StoreView) -> CustomerGroup:
     return chosen.group
 
 
-def create_customer(  # noqa: PLR0913 - a customer is exactly this
+def create_customer(
     *,
     store_view: StoreView,
     group: CustomerGroup,

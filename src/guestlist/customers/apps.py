@@ -20,6 +20,6 @@ class CustomersConfig(AppConfig):
 
 
 def _ready_made_roles(**_kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
-    from guestlist.customers import grants  # noqa: PLC0415 - models are not loaded earlier
+    from guestlist.customers import grants
 
     grants.make_roles()

@@ -36,7 +36,8 @@ def make_roles() -> None:
     """Create the ready-made roles that are missing; those that the shop changed stay as they are."""
     for code, (name, permissions) in _READY_MADE.items():
         Role.objects.get_or_create(
-            code=code, defaults={"name": name, "permissions": [permission.value for permission in permissions]}
+            code=code,
+            defaults={"name": name, "permissions": [permission.value for permission in permissions]},
         )
 
 
@@ -50,6 +51,10 @@ def actor_of(user: User) -> Actor:
     if user.is_superuser:
         return Actor(ActorKind.STAFF, user.pk, {None: frozenset(Permission)})
     grants: dict[int | None, set[str]] = {}
-    for website_id, permissions in Grant.objects.filter(user=user).values_list("website_id", "role__permissions"):
+    for website_id, permissions in Grant.objects.filter(user=user).values_list(
+        "website_id", "role__permissions"
+    ):
         grants.setdefault(website_id, set()).update(permissions)
-    return Actor(ActorKind.STAFF, user.pk, {website: frozenset(allowed) for website, allowed in grants.items()})
+    return Actor(
+        ActorKind.STAFF, user.pk, {website: frozenset(allowed) for website, allowed in grants.items()}
+    )

@@ -103,9 +103,15 @@ class DefaultGroup(models.Model):
     """The customer group that new customers of a store view get."""
 
     store_view = models.OneToOneField(
-        StoreView, models.CASCADE, primary_key=True, related_name="default_group", verbose_name=_("store view")
+        StoreView,
+        models.CASCADE,
+        primary_key=True,
+        related_name="default_group",
+        verbose_name=_("store view"),
     )
-    group = models.ForeignKey(CustomerGroup, models.PROTECT, related_name="+", verbose_name=_("customer group"))
+    group = models.ForeignKey(
+        CustomerGroup, models.PROTECT, related_name="+", verbose_name=_("customer group")
+    )
 
     class Meta:
         verbose_name = _("default group")
@@ -134,11 +140,13 @@ class Customer(models.Model):
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=ids.uuid7, unique=True, editable=False)
     website = models.ForeignKey(Website, models.PROTECT, related_name="customers", verbose_name=_("website"))
-    group = models.ForeignKey(CustomerGroup, models.PROTECT, related_name="customers", verbose_name=_("customer group"))
+    group = models.ForeignKey(
+        CustomerGroup, models.PROTECT, related_name="customers", verbose_name=_("customer group")
+    )
     store_view = models.ForeignKey(StoreView, models.PROTECT, related_name="+", verbose_name=_("store view"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="customers")
     external_id = models.CharField(_("the shop's own id"), max_length=64, null=True, blank=True)  # noqa: DJ001 - unique
-    email = models.EmailField(_("e-mail address"), null=True)
+    email = models.EmailField(_("e-mail address"), null=True)  # noqa: DJ001 - null means erased
     first_name = models.CharField(_("first name"), max_length=60, null=True)  # noqa: DJ001 - null means erased
     last_name = models.CharField(_("last name"), max_length=60, null=True)  # noqa: DJ001 - null means erased
     created_at = models.DateTimeField(_("joined"))
@@ -152,7 +160,9 @@ class Customer(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["website", "user"], name="guestlist_customer_user_once"),
             models.UniqueConstraint(fields=["website", "email"], name="guestlist_customer_email_once"),
-            models.UniqueConstraint(fields=["website", "external_id"], name="guestlist_customer_external_once"),
+            models.UniqueConstraint(
+                fields=["website", "external_id"], name="guestlist_customer_external_once"
+            ),
             models.CheckConstraint(
                 condition=Q(erased_at=None)
                 | Q(email=None, first_name=None, last_name=None, user=None, external_id=None),

@@ -80,7 +80,9 @@ class Invitations(Section):
         "refuse",
         narrowest=Scope.STORE_VIEW,
         label=_("Links in the message"),
-        help=_("Refused: web addresses, bare domains and look-alikes, so that nobody sends spam in your name."),
+        help=_(
+            "Refused: web addresses, bare domains and look-alikes, so that nobody sends spam in your name."
+        ),
         choices=(("refuse", _("Refuse")), ("allow", _("Allow"))),
     )
     registration_address: Literal["same", "any"] = option(
@@ -94,7 +96,9 @@ class Invitations(Section):
         30,
         narrowest=Scope.STORE_VIEW,
         label=_("Link lifetime in days"),
-        help=_("0 is for ever. It starts when the mail is handed over or the link first shared, anew at each resend."),
+        help=_(
+            "0 is for ever. It starts when the mail is handed over or the link first shared, anew at each resend."
+        ),
         ge=0,
         le=3650,
     )

@@ -32,7 +32,10 @@ class InvitationKind:
 
     def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
         """Withdraw what ended meanwhile, and where existing customers are skipped, whoever has become one."""
-        rows = {one.pk: one for one in Invitation.objects.select_related("store_view", "address").filter(pk__in=ids)}
+        rows = {
+            one.pk: one
+            for one in Invitation.objects.select_related("store_view", "address").filter(pk__in=ids)
+        }
         reasons = {one: _reason_to_withdraw(rows.get(one)) for one in ids}
         withdrawn = {one: reason for one, reason in reasons.items() if reason}
         joined = _customers_by_now([one for one in rows.values() if one.pk not in withdrawn])
@@ -44,9 +47,9 @@ class InvitationKind:
 
     def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:
         """Return address and variables of each invitation; its link is made here."""
-        rows = Invitation.objects.select_related("store_view", "address", "note", "inviter", "occasion").filter(
-            pk__in=ids
-        )
+        rows = Invitation.objects.select_related(
+            "store_view", "address", "note", "inviter", "occasion"
+        ).filter(pk__in=ids)
         invitations = list(rows)
         configs = config.resolve_each(Invitations, list({one.store_view for one in invitations}))
         return {one.pk: _values(one, configs[one.store_view_id], now) for one in invitations}
@@ -77,7 +80,8 @@ def _customers_by_now(invitations: list[Invitation]) -> list[int]:
     known = set(
         Customer.objects.known()
         .filter(
-            website__in={one.website_id for one in skipping}, email__in=[one.address.normalized for one in skipping]
+            website__in={one.website_id for one in skipping},
+            email__in=[one.address.normalized for one in skipping],
         )
         .values_list("website_id", "email")
     )
@@ -101,11 +105,14 @@ def _values(invitation: Invitation, options: Invitations, now: datetime.datetime
         "invitee_address": invitation.address.typed,
     }
     return Values(
-        invitation.address.typed, invitation.address.name, variables, address_hash=bytes(invitation.address_hash or b"")
+        invitation.address.typed,
+        invitation.address.name,
+        variables,
+        address_hash=bytes(invitation.address_hash or b""),
     )
 
 
-def variables_of(  # noqa: PLR0913 - what a mail says
+def variables_of(
     store_view: StoreView,
     options: Invitations,
     *,
@@ -117,7 +124,9 @@ def variables_of(  # noqa: PLR0913 - what a mail says
     """Return what an invitation's mail says, its links apart: for the mail itself and for its preview."""
     expires = ""
     if options.lifetime_days:
-        local = (now + datetime.timedelta(days=options.lifetime_days)).astimezone(ZoneInfo(store_view.time_zone))
+        local = (now + datetime.timedelta(days=options.lifetime_days)).astimezone(
+            ZoneInfo(store_view.time_zone)
+        )
         with translation.override(store_view.language):
             expires = formats.date_format(local, "j F Y")
     return {
@@ -129,7 +138,7 @@ def variables_of(  # noqa: PLR0913 - what a mail says
     }
 
 
-def preview_variables(  # noqa: PLR0913 - as variables_of
+def preview_variables(
     store_view: StoreView,
     options: Invitations,
     *,
@@ -141,9 +150,7 @@ def preview_variables(  # noqa: PLR0913 - as variables_of
 ) -> dict[str, str]:
     """Return what the mail will say, with links that say themselves that they do not work."""
     dead = store_view.url(f"/invitation/{links.PREVIEW}/")
-    return variables_of(
-        store_view, options, inviter=inviter, message=message, occasion=occasion, now=now
-    ) | {
+    return variables_of(store_view, options, inviter=inviter, message=message, occasion=occasion, now=now) | {
         "invitation_url": dead,
         "decline_url": dead,
         "opt_out_url": dead,

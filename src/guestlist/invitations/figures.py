@@ -49,12 +49,16 @@ class Ledger:
     def correct(self, invitation: Invitation, measure: str, *, amount: int, currency: str = "") -> None:
         """Count for the day of sending alone: what became of the invitations of that day has changed."""
         if invitation.sent_day is not None:
-            self.amounts[invitation.store_view_id, Basis.SENT, invitation.sent_day, measure, currency] += amount
+            self.amounts[invitation.store_view_id, Basis.SENT, invitation.sent_day, measure, currency] += (
+                amount
+            )
 
     def write(self) -> None:
         """Insert what was added; call it inside the transaction that it belongs to."""
         FiguresDelta.objects.bulk_create(
-            FiguresDelta(store_view_id=view, basis=basis, day=day, measure=measure, currency=currency, amount=amount)
+            FiguresDelta(
+                store_view_id=view, basis=basis, day=day, measure=measure, currency=currency, amount=amount
+            )
             for (view, basis, day, measure, currency), amount in sorted(self.amounts.items())
             if amount
         )

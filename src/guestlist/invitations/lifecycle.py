@@ -108,5 +108,7 @@ def check(origin: Status | None, target: Status, reason: Reason) -> None:
 def origins(target: Status, reason: Reason) -> frozenset[Status]:
     """Return the states from which a move to the target, for this reason, may start."""
     return frozenset(
-        origin for (origin, to), reasons in _TABLE.items() if to == target and reason in reasons and origin is not None
+        origin
+        for (origin, to), reasons in _TABLE.items()
+        if to == target and reason in reasons and origin is not None
     )

@@ -75,7 +75,9 @@ def open_token(text: str, invitations: QuerySet[Invitation]) -> Link | None:
 
 
 def _sign(head: bytes, generation: int, key: bytes) -> bytes:
-    return hmac.digest(key, b"guestlist link" + head + generation.to_bytes(4, "big"), hashlib.sha256)[:_SIGNATURE]
+    return hmac.digest(key, b"guestlist link" + head + generation.to_bytes(4, "big"), hashlib.sha256)[
+        :_SIGNATURE
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ class OptOut:
 
 def opt_out_token(invitation: Invitation) -> str:
     """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
-    body = _OPT_OUT.pack(_VERSION, invitation.website_id, invitation.pk, bytes(invitation.address_hash or b""))
+    body = _OPT_OUT.pack(
+        _VERSION, invitation.website_id, invitation.pk, bytes(invitation.address_hash or b"")
+    )
     return _encode(body + _sign_opt_out(body))
 
 
@@ -106,7 +110,9 @@ def open_opt_out(text: str) -> OptOut | None:
 
 
 def _sign_opt_out(body: bytes) -> bytes:
-    return hmac.digest(settings.GUESTLIST_ADDRESS_KEY, b"guestlist opt-out" + body, hashlib.sha256)[:_SIGNATURE]
+    return hmac.digest(settings.GUESTLIST_ADDRESS_KEY, b"guestlist opt-out" + body, hashlib.sha256)[
+        :_SIGNATURE
+    ]
 
 
 def _encode(raw: bytes) -> str:

@@ -13,7 +13,9 @@ MAX_LENGTH = 1000
 """Longest message, in characters."""
 
 # Full stops and slashes of other scripts that browsers and people read as the plain ones (UTS 46, 2.3, and look-alikes).
-_LOOK_ALIKES = str.maketrans({"。": ".", "．": ".", "｡": ".", "․": ".", "܁": ".", "·": ".", "•": ".", "∕": "/", "⁄": "/"})
+_LOOK_ALIKES = str.maketrans(
+    {"。": ".", "．": ".", "｡": ".", "․": ".", "܁": ".", "·": ".", "•": ".", "∕": "/", "⁄": "/"}
+)
 _LINK = re.compile(
     r"""
     [a-z][a-z0-9+.-]*:/           # a scheme
@@ -48,17 +50,21 @@ class MessageHasControls(Refusal):
     """The message has characters that cannot be seen."""
 
     code = "message_has_controls"
-    message = _("Your message contains characters that cannot be shown. Type it anew, or paste it as plain text.")
+    message = _(
+        "Your message contains characters that cannot be shown. Type it anew, or paste it as plain text."
+    )
 
 
 def clean(text: str, *, links_allowed: bool) -> str:
-    """Return the message as it is stored: NFC, lines ended by ``\\n``, blank space at its ends taken off.
+    """Return the message as it is stored: NFC, plain line ends, blank space at its ends taken off.
 
     :raises MessageTooLong: over 1,000 characters.
     :raises MessageHasControls: when it has control or direction-changing characters.
     :raises MessageHasLink: when links are refused and something looks like one; the words are quoted.
     """
-    message = unicodedata.normalize("NFC", text[: 8 * MAX_LENGTH].replace("\r\n", "\n").replace("\r", "\n").strip())
+    message = unicodedata.normalize(
+        "NFC", text[: 8 * MAX_LENGTH].replace("\r\n", "\n").replace("\r", "\n").strip()
+    )
     if len(text.strip()) > MAX_LENGTH and len(message) > MAX_LENGTH:
         raise MessageTooLong(length=len(text.strip()), max=MAX_LENGTH)
     message = message.replace("\u200b", "").replace("\ufeff", "").replace("\u00ad", "")

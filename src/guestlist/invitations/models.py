@@ -88,7 +88,9 @@ class Invitation(models.Model):
     public_id = models.UUIDField(default=ids.uuid7, unique=True, editable=False)
     website = models.ForeignKey(Website, models.PROTECT, related_name="+", db_index=False)
     store_view = models.ForeignKey(StoreView, models.PROTECT, related_name="+", db_index=False)
-    inviter = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="invitations", db_index=False)
+    inviter = models.ForeignKey(
+        Customer, models.PROTECT, null=True, related_name="invitations", db_index=False
+    )
     staff = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False)
     occasion = models.ForeignKey(Occasion, models.PROTECT, null=True, related_name="+", db_index=False)
     # The group that staff chose; null is "as configured".
@@ -97,7 +99,9 @@ class Invitation(models.Model):
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.NOT_SENT)
     reason = models.CharField(_("reason"), max_length=16, choices=Reason, default=Reason.CREATED)
     channel = models.CharField(max_length=6, choices=Channel, default=Channel.MAIL)
-    delivery = models.CharField(_("delivery"), max_length=11, choices=Delivery, blank=True, default=Delivery.NONE)
+    delivery = models.CharField(
+        _("delivery"), max_length=11, choices=Delivery, blank=True, default=Delivery.NONE
+    )
     mail_id = models.BigIntegerField(null=True)
     resends = models.PositiveSmallIntegerField(default=0)
     link_generation = models.PositiveSmallIntegerField(default=0)
@@ -118,7 +122,9 @@ class Invitation(models.Model):
         # Five at most with the key's and public_id's, each with its query in docs/decisions.
         indexes = (
             models.Index(
-                fields=["inviter", "-id"], condition=Q(inviter__isnull=False), name="guestlist_invitation_inviter"
+                fields=["inviter", "-id"],
+                condition=Q(inviter__isnull=False),
+                name="guestlist_invitation_inviter",
             ),
         )
         constraints = (
@@ -141,7 +147,8 @@ class Invitation(models.Model):
                 name="guestlist_invitation_one_accepted",
             ),
             models.CheckConstraint(
-                condition=~Q(status="accepted") | Q(accepted_at__isnull=False), name="guestlist_invitation_accepted_when"
+                condition=~Q(status="accepted") | Q(accepted_at__isnull=False),
+                name="guestlist_invitation_accepted_when",
             ),
             models.CheckConstraint(
                 condition=~Q(status="sent") | Q(sent_at__isnull=False, sent_day__isnull=False),
@@ -294,7 +301,8 @@ class FiguresDay(_Figure):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["store_view", "basis", "day", "measure", "currency"], name="guestlist_figures_day_once"
+                fields=["store_view", "basis", "day", "measure", "currency"],
+                name="guestlist_figures_day_once",
             ),
         )
 
@@ -308,7 +316,8 @@ class FiguresMonth(_Figure):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["store_view", "basis", "day", "measure", "currency"], name="guestlist_figures_month_once"
+                fields=["store_view", "basis", "day", "measure", "currency"],
+                name="guestlist_figures_month_once",
             ),
         )
 

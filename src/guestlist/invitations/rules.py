@@ -49,7 +49,9 @@ class WrongAddress(Refusal):
     """The invitation is for another address, and must be accepted with that one."""
 
     code = "wrong_address"
-    message = _("This invitation is for another e-mail address. Sign out, and register with the invited address.")
+    message = _(
+        "This invitation is for another e-mail address. Sign out, and register with the invited address."
+    )
 
 
 class YourOwnInvitation(Refusal):

@@ -61,10 +61,15 @@ class Outcome:
 class Kind(Protocol):
     """One kind of mail. Ids are of the kind's own table (``Message.subject_id``)."""
 
-    code: str
-    """What stands in ``Message.kind``."""
-    purpose: str
-    """The purpose of the templates it is made from."""
+    @property
+    def code(self) -> str:
+        """What stands in ``Message.kind``."""
+        ...
+
+    @property
+    def purpose(self) -> str:
+        """The purpose of the templates it is made from."""
+        ...
 
     def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:
         """Return the ids whose mail is to be withdrawn, each with a reason code; asked right before sending."""

@@ -37,7 +37,7 @@ def check_page(page: str) -> str:
     return page
 
 
-def create(  # noqa: PLR0913 - an occasion is exactly this
+def create(
     *,
     website: Website,
     kind: OccasionKind,

@@ -73,7 +73,9 @@ class Occasion(models.Model):
         verbose_name = _("occasion")
         verbose_name_plural = _("occasions")
         constraints = (
-            models.UniqueConstraint(fields=["website", "external_id"], name="guestlist_occasion_external_once"),
+            models.UniqueConstraint(
+                fields=["website", "external_id"], name="guestlist_occasion_external_once"
+            ),
             models.CheckConstraint(
                 condition=Q(opens_at=None) | Q(closes_at=None) | Q(opens_at__lt=models.F("closes_at")),
                 name="guestlist_occasion_opens_first",

@@ -25,7 +25,7 @@ class OrderNumberReused(Refusal):
 
 
 @transaction.atomic
-def place(  # noqa: PLR0913 - an order is exactly this
+def place(
     *,
     store_view: StoreView,
     customer: Customer,

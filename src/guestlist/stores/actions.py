@@ -29,7 +29,9 @@ class BadBaseURL(Refusal):
     """A store view's base URL cannot be used."""
 
     code = "bad_base_url"
-    message = _("“%(url)s” is not a base URL. It should look like https://shop.example or https://shop.example/nl.")
+    message = _(
+        "“%(url)s” is not a base URL. It should look like https://shop.example or https://shop.example/nl."
+    )
 
 
 class UnknownTimeZone(Refusal):
@@ -39,7 +41,7 @@ class UnknownTimeZone(Refusal):
     message = _("“%(zone)s” is not a time zone. It should look like Europe/Amsterdam.")
 
 
-def override(  # noqa: PLR0913 - scope, option, value and who
+def override(
     *,
     section: type[config.Section],
     name: str,
@@ -62,8 +64,7 @@ def override(  # noqa: PLR0913 - scope, option, value and who
         Override.objects.update_or_create(
             section=section.section,
             option=name,
-            website_id=None if place.store_view_id else place.website_id,
-            store_view_id=place.store_view_id,
+            **_where(place),
             defaults={
                 "value": stored,
                 "changed_at": now,
@@ -71,7 +72,9 @@ def override(  # noqa: PLR0913 - scope, option, value and who
                 "changed_by_id": actor.id,
             },
         )
-    log.info("configuration changed: %s.%s at %s by %s %s", section.section, name, place, actor.kind, actor.id)
+    log.info(
+        "configuration changed: %s.%s at %s by %s %s", section.section, name, place, actor.kind, actor.id
+    )
 
 
 def inherit(*, section: type[config.Section], name: str, place: config.Place, actor: Actor) -> None:
@@ -89,10 +92,18 @@ def inherit(*, section: type[config.Section], name: str, place: config.Place, ac
         Override.objects.filter(
             section=section.section,
             option=name,
-            website_id=None if place.store_view_id else place.website_id,
-            store_view_id=place.store_view_id,
+            **_where(place),
         ).delete()
-    log.info("configuration inherited: %s.%s at %s by %s %s", section.section, name, place, actor.kind, actor.id)
+    log.info(
+        "configuration inherited: %s.%s at %s by %s %s", section.section, name, place, actor.kind, actor.id
+    )
+
+
+def _where(place: config.Place) -> dict[str, Any]:
+    return {
+        "website_id": None if place.store_view_id else place.website_id,
+        "store_view_id": place.store_view_id,
+    }
 
 
 def _admit(section: type[config.Section], name: str, place: config.Place, actor: Actor) -> None:
@@ -111,14 +122,22 @@ def open_website(*, code: str, name: str) -> Website:
 
 
 @transaction.atomic
-def open_store_view(*, website: Website, code: str, name: str, language: str, base_url: str, **details: str) -> StoreView:
+def open_store_view(
+    *, website: Website, code: str, name: str, language: str, base_url: str, **details: str
+) -> StoreView:
     """Create a store view; a website's first becomes its default.
 
     :raises BadBaseURL: when the base URL has no scheme and host, or has a query or fragment.
     :raises UnknownTimeZone: when ``time_zone`` is not in the tz database.
     """
     parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.netloc
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
         raise BadBaseURL(url=base_url)
     zone = details.get("time_zone", "Europe/Amsterdam")
     try:

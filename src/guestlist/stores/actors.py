@@ -71,7 +71,9 @@ class Actor:
         """Return the ids of the websites where the permission holds; ``None`` means all."""
         if self.kind == ActorKind.SYSTEM or permission in self.grants.get(None, ()):
             return None
-        return frozenset(website for website, allowed in self.grants.items() if website and permission in allowed)
+        return frozenset(
+            website for website, allowed in self.grants.items() if website and permission in allowed
+        )
 
     def require(self, permission: Permission, website_id: int | None) -> None:
         """Refuse unless the permission holds.

@@ -23,7 +23,7 @@ from guestlist.refusal import Refusal
 from guestlist.stores.models import Override, StoreView, Website
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from django.utils.functional import _StrPromise
     from pydantic.fields import FieldInfo
@@ -55,7 +55,7 @@ class About:
     choices: tuple[tuple[str, str | _StrPromise], ...] = ()
 
 
-def option(  # noqa: PLR0913 - an option is exactly this
+def option(
     default: Any,  # noqa: ANN401 - each option has a type of its own
     *,
     narrowest: Scope,
@@ -73,7 +73,7 @@ def option(  # noqa: PLR0913 - an option is exactly this
 def about(field: FieldInfo) -> About:
     """Return what was declared of an option."""
     extra = field.json_schema_extra
-    assert isinstance(extra, dict)  # noqa: S101 - option() is the only way to declare one
+    assert isinstance(extra, dict)
     return extra["about"]  # type: ignore[return-value]
 
 
@@ -196,13 +196,15 @@ def resolve[S: Section](section: type[S], place: Place = DEFAULT) -> Resolved[S]
     rows = Override.objects.filter(where, section=section.section).values_list(
         "option", "value", "website_id", "store_view_id"
     )
-    return _layered(section, place, list(rows))
+    return _layered(section, place, rows)
 
 
 def resolve_each[S: Section](section: type[S], store_views: list[StoreView]) -> dict[int, S]:
     """Return the section's value for each store view, by the view's id, in one query for all of them."""
     rows = list(
-        Override.objects.filter(section=section.section).values_list("option", "value", "website_id", "store_view_id")
+        Override.objects.filter(section=section.section).values_list(
+            "option", "value", "website_id", "store_view_id"
+        )
     )
     return {view.pk: _layered(section, at(view), rows).value for view in store_views}
 
@@ -210,7 +212,7 @@ def resolve_each[S: Section](section: type[S], store_views: list[StoreView]) -> 
 _Row = tuple[str, Any, int | None, int | None]
 
 
-def _layered[S: Section](section: type[S], place: Place, rows: list[_Row]) -> Resolved[S]:
+def _layered[S: Section](section: type[S], place: Place, rows: Iterable[_Row]) -> Resolved[S]:
     values: dict[Scope, dict[str, Any]] = {scope: {} for scope in Scope}
     for name, value, website_id, store_view_id in rows:
         if name not in section.model_fields:
@@ -224,7 +226,9 @@ def _layered[S: Section](section: type[S], place: Place, rows: list[_Row]) -> Re
             values[Scope.WEBSITE][name] = value
     sources = {name: scope for scope in Scope for name in values[scope]}
     stored = {name: value for scope in Scope for name, value in values[scope].items()}
-    inherited = {name: value for scope in Scope if scope < place.scope for name, value in values[scope].items()}
+    inherited = {
+        name: value for scope in Scope if scope < place.scope for name, value in values[scope].items()
+    }
     locks = operator_locks(section)
     locked = {name: lock.value for name, lock in locks.items()}
     return Resolved(

@@ -21,7 +21,6 @@ UNPREFIXED = ("/staff/", "/api/", "/health/", "/demo/", "/static/", "/media/")
 """Paths that belong to the installation and to no store view."""
 
 
-
 class StoreRequest(HttpRequest):
     """A request behind :class:`StoreViewMiddleware` on a shop's own page."""
 

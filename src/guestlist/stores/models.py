@@ -16,7 +16,9 @@ from guestlist.stores.actors import Permission
 if TYPE_CHECKING:
     from guestlist.stores.actors import Actor
 
-_code = RegexValidator(r"^[a-z][a-z0-9_]*$", _("Use lower-case letters, digits and underscores, a letter first."))
+_code = RegexValidator(
+    r"^[a-z][a-z0-9_]*$", _("Use lower-case letters, digits and underscores, a letter first.")
+)
 _color = RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write the color as # and six digits, like #7a2e3a."))
 
 
@@ -74,7 +76,9 @@ class StoreView(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=ids.uuid7, unique=True, editable=False)
-    website = models.ForeignKey(Website, models.PROTECT, related_name="store_views", verbose_name=_("website"))
+    website = models.ForeignKey(
+        Website, models.PROTECT, related_name="store_views", verbose_name=_("website")
+    )
     code = models.CharField(_("code"), max_length=32, unique=True, validators=[_code])
     name = models.CharField(_("name"), max_length=80, help_text=_("As customers see it: the shop's name."))
     language = models.CharField(
@@ -149,7 +153,9 @@ class Override(models.Model):
                 condition=Q(store_view=None),
                 name="guestlist_override_website_once",
             ),
-            models.UniqueConstraint(fields=["section", "option", "store_view"], name="guestlist_override_view_once"),
+            models.UniqueConstraint(
+                fields=["section", "option", "store_view"], name="guestlist_override_view_once"
+            ),
             models.CheckConstraint(
                 condition=Q(website=None) | Q(store_view=None), name="guestlist_override_one_scope"
             ),

@@ -7,109 +7,263 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('guestlist_stores', '0001_websites_and_configuration'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("guestlist_stores", "0001_websites_and_configuration"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CustomerGroup',
+            name="CustomerGroup",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True)),
-                ('code', models.SlugField(max_length=32, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('may_be_given', models.BooleanField(default=True, help_text="When friends get the inviter's group and this is off, they get the store view's default group instead: trade prices do not spread by accident.", verbose_name='invited friends may get this group')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True),
+                ),
+                ("code", models.SlugField(max_length=32, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                (
+                    "may_be_given",
+                    models.BooleanField(
+                        default=True,
+                        help_text="When friends get the inviter's group and this is off, they get the store view's default group instead: trade prices do not spread by accident.",
+                        verbose_name="invited friends may get this group",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'customer group',
-                'verbose_name_plural': 'customer groups',
+                "verbose_name": "customer group",
+                "verbose_name_plural": "customer groups",
             },
         ),
         migrations.CreateModel(
-            name='Role',
+            name="Role",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=32, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('permissions', models.JSONField(default=list, verbose_name='permissions')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("code", models.SlugField(max_length=32, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                ("permissions", models.JSONField(default=list, verbose_name="permissions")),
             ],
             options={
-                'verbose_name': 'role',
-                'verbose_name_plural': 'roles',
+                "verbose_name": "role",
+                "verbose_name_plural": "roles",
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='e-mail address')),
-                ('first_name', models.CharField(blank=True, max_length=60, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=60, verbose_name='last name')),
-                ('is_staff', models.BooleanField(default=False, help_text='May sign in to the staff site.', verbose_name='staff')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('date_joined', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail address")),
+                ("first_name", models.CharField(blank=True, max_length=60, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=60, verbose_name="last name")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False, help_text="May sign in to the staff site.", verbose_name="staff"
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("date_joined", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'swappable': 'AUTH_USER_MODEL',
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "swappable": "AUTH_USER_MODEL",
             },
         ),
         migrations.CreateModel(
-            name='DefaultGroup',
+            name="DefaultGroup",
             fields=[
-                ('store_view', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='default_group', serialize=False, to='guestlist_stores.storeview', verbose_name='store view')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='guestlist_customers.customergroup', verbose_name='customer group')),
+                (
+                    "store_view",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="default_group",
+                        serialize=False,
+                        to="guestlist_stores.storeview",
+                        verbose_name="store view",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="guestlist_customers.customergroup",
+                        verbose_name="customer group",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'default group',
-                'verbose_name_plural': 'default groups',
+                "verbose_name": "default group",
+                "verbose_name_plural": "default groups",
             },
         ),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True)),
-                ('external_id', models.CharField(blank=True, max_length=64, null=True, verbose_name="the shop's own id")),
-                ('email', models.EmailField(max_length=254, null=True, verbose_name='e-mail address')),
-                ('first_name', models.CharField(max_length=60, null=True, verbose_name='first name')),
-                ('last_name', models.CharField(max_length=60, null=True, verbose_name='last name')),
-                ('created_at', models.DateTimeField(verbose_name='joined')),
-                ('erased_at', models.DateTimeField(blank=True, null=True, verbose_name='erased')),
-                ('store_view', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='guestlist_stores.storeview', verbose_name='store view')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='customers', to=settings.AUTH_USER_MODEL)),
-                ('website', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='customers', to='guestlist_stores.website', verbose_name='website')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='customers', to='guestlist_customers.customergroup', verbose_name='customer group')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True),
+                ),
+                (
+                    "external_id",
+                    models.CharField(blank=True, max_length=64, null=True, verbose_name="the shop's own id"),
+                ),
+                ("email", models.EmailField(max_length=254, null=True, verbose_name="e-mail address")),
+                ("first_name", models.CharField(max_length=60, null=True, verbose_name="first name")),
+                ("last_name", models.CharField(max_length=60, null=True, verbose_name="last name")),
+                ("created_at", models.DateTimeField(verbose_name="joined")),
+                ("erased_at", models.DateTimeField(blank=True, null=True, verbose_name="erased")),
+                (
+                    "store_view",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="guestlist_stores.storeview",
+                        verbose_name="store view",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="customers",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "website",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="customers",
+                        to="guestlist_stores.website",
+                        verbose_name="website",
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="customers",
+                        to="guestlist_customers.customergroup",
+                        verbose_name="customer group",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'customer',
-                'verbose_name_plural': 'customers',
-                'constraints': [models.UniqueConstraint(fields=('website', 'user'), name='guestlist_customer_user_once'), models.UniqueConstraint(fields=('website', 'email'), name='guestlist_customer_email_once'), models.UniqueConstraint(fields=('website', 'external_id'), name='guestlist_customer_external_once'), models.CheckConstraint(condition=models.Q(('erased_at', None), models.Q(('email', None), ('external_id', None), ('first_name', None), ('last_name', None), ('user', None)), _connector='OR'), name='guestlist_customer_erased_is_empty')],
+                "verbose_name": "customer",
+                "verbose_name_plural": "customers",
+                "constraints": [
+                    models.UniqueConstraint(fields=("website", "user"), name="guestlist_customer_user_once"),
+                    models.UniqueConstraint(
+                        fields=("website", "email"), name="guestlist_customer_email_once"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("website", "external_id"), name="guestlist_customer_external_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("erased_at", None),
+                            models.Q(
+                                ("email", None),
+                                ("external_id", None),
+                                ("first_name", None),
+                                ("last_name", None),
+                                ("user", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="guestlist_customer_erased_is_empty",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='grants', to=settings.AUTH_USER_MODEL, verbose_name='user')),
-                ('website', models.ForeignKey(blank=True, help_text='Leave empty for all websites, later ones too.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='guestlist_stores.website', verbose_name='website')),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='guestlist_customers.role', verbose_name='role')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="grants",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "website",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Leave empty for all websites, later ones too.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="guestlist_stores.website",
+                        verbose_name="website",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="guestlist_customers.role",
+                        verbose_name="role",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'right',
-                'verbose_name_plural': 'rights',
-                'constraints': [models.UniqueConstraint(fields=('user', 'website', 'role'), name='guestlist_grant_once'), models.UniqueConstraint(condition=models.Q(('website', None)), fields=('user', 'role'), name='guestlist_grant_everywhere_once')],
+                "verbose_name": "right",
+                "verbose_name_plural": "rights",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "website", "role"), name="guestlist_grant_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("website", None)),
+                        fields=("user", "role"),
+                        name="guestlist_grant_everywhere_once",
+                    ),
+                ],
             },
         ),
     ]

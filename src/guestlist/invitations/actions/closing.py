@@ -80,7 +80,12 @@ def never_again(*, website: Website, address_hash: bytes, now: datetime.datetime
     if found:
         moves.withdraw(found, reason=Reason.NEVER_AGAIN)
         moves.move(
-            found, Status.DISCARDED, reason=Reason.NEVER_AGAIN, actor=INVITEE, now=now, kind=EventKind.DISCARDED
+            found,
+            Status.DISCARDED,
+            reason=Reason.NEVER_AGAIN,
+            actor=INVITEE,
+            now=now,
+            kind=EventKind.DISCARDED,
         )
 
 
@@ -96,13 +101,17 @@ def discard_many(*, ids: Collection[int], actor: Actor, now: datetime.datetime) 
     tally.skipped.update(one.status for one in found if one.status not in startable)
     tally.skipped = +tally.skipped
     moves.withdraw(open_ones, reason=Reason.STAFF)
-    moves.move(open_ones, Status.DISCARDED, reason=Reason.STAFF, actor=actor, now=now, kind=EventKind.DISCARDED)
+    moves.move(
+        open_ones, Status.DISCARDED, reason=Reason.STAFF, actor=actor, now=now, kind=EventKind.DISCARDED
+    )
     tally.done = len(open_ones)
     return tally
 
 
 @transaction.atomic
-def restore(*, invitation: Invitation, inviter: Customer, config: Invitations, now: datetime.datetime) -> None:
+def restore(
+    *, invitation: Invitation, inviter: Customer, config: Invitations, now: datetime.datetime
+) -> None:
     """Take the inviter's own cancellation back, if nothing was ever handed over or shared; its mail is queued again.
 
     :raises MoveNotAllowed: when it was not the inviter who ended it, or something had left already.
@@ -122,9 +131,10 @@ def restore(*, invitation: Invitation, inviter: Customer, config: Invitations, n
 
 def saw(*, invitation: Invitation, now: datetime.datetime) -> None:
     """Write down, once, that somebody looked at the invitation: asked for by a person's own doing, never by a page view."""
-    if invitation.is_open and not InvitationEvent.objects.filter(
-        invitation=invitation, kind=EventKind.VIEWED
-    ).exists():
+    if (
+        invitation.is_open
+        and not InvitationEvent.objects.filter(invitation=invitation, kind=EventKind.VIEWED).exists()
+    ):
         moves.event(invitation, EventKind.VIEWED, actor=INVITEE, now=now).save()
 
 

@@ -57,12 +57,12 @@ def record(outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
             _fared(invitations, by_id, verdict, now)
 
 
-def _handed_over(
-    invitations: list[Invitation], by_id: Mapping[int, Outcome], now: datetime.datetime
-) -> None:
+def _handed_over(invitations: list[Invitation], by_id: Mapping[int, Outcome], now: datetime.datetime) -> None:
     # Whoever discarded or accepted it while a worker had it in hand took the delivery off WAITING; the state stays then.
     moving = [
-        one for one in invitations if one.status in OPEN or (one.status == Status.DISCARDED and one.delivery in WAITING)
+        one
+        for one in invitations
+        if one.status in OPEN or (one.status == Status.DISCARDED and one.delivery in WAITING)
     ]
     configs = config.resolve_each(Invitations, list({one.store_view for one in moving}))
 
@@ -125,7 +125,9 @@ def _note(
 ) -> None:
     _set_delivery(invitations, delivery)
     InvitationEvent.objects.bulk_create(
-        moves.event(one, kind, actor=SYSTEM, now=now, reason=by_id[one.pk].code[:16], detail=_detail(by_id[one.pk]))
+        moves.event(
+            one, kind, actor=SYSTEM, now=now, reason=by_id[one.pk].code[:16], detail=_detail(by_id[one.pk])
+        )
         for one in invitations
     )
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Sequence
 
+    from django.db.models import QuerySet
+
     from guestlist.customers.models import CustomerGroup
     from guestlist.invitations.config import Invitations
     from guestlist.mail.models import Send
@@ -54,7 +56,9 @@ class TooManyAddresses(Refusal):
     """More addresses than may be invited at one time; nothing is sent."""
 
     code = "too_many_addresses"
-    message = _("You entered %(count)s addresses; at most %(max)s can be invited at one time. Nothing was sent.")
+    message = _(
+        "You entered %(count)s addresses; at most %(max)s can be invited at one time. Nothing was sent."
+    )
 
 
 class MessagesNotAllowed(Refusal):
@@ -96,7 +100,9 @@ class Suppressed(NotMailable):
     """Staff read why the address is not mailed."""
 
     code = "suppressed"
-    message = _("This address is on the list of those that are not mailed: it does not exist, complained or asked so.")
+    message = _(
+        "This address is on the list of those that are not mailed: it does not exist, complained or asked so."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,7 @@ class _Candidate:
         return Verdict(self.entry.address, self.invitation, self.refusal)
 
 
-def invite(  # noqa: PLR0913 - an invitation is exactly this
+def invite(
     *,
     inviter: Customer,
     store_view: StoreView,
@@ -178,7 +184,7 @@ def invite(  # noqa: PLR0913 - an invitation is exactly this
     return [one.verdict for one in _make(wish, entries, ready_at=now)]
 
 
-def examine(  # noqa: PLR0913 - as invite
+def examine(
     *,
     inviter: Customer,
     store_view: StoreView,
@@ -224,7 +230,7 @@ def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
     return [one.verdict for one in _make(wish, entries, ready_at=ready_at, send=send)]
 
 
-def examine_as_staff(  # noqa: PLR0913 - as invite_as_staff
+def examine_as_staff(
     *,
     actor: Actor,
     store_view: StoreView,
@@ -241,7 +247,7 @@ def examine_as_staff(  # noqa: PLR0913 - as invite_as_staff
 
 
 @transaction.atomic
-def save_message(*, invitation: Invitation, message: str, actor: Actor, now: datetime.datetime) -> None:
+def save_message(*, invitation: Invitation, message: str, actor: Actor) -> None:
     """Change the words of an invitation that was not sent yet, as staff.
 
     :raises NotPermitted: when the actor may not, at this website.
@@ -260,7 +266,7 @@ def save_message(*, invitation: Invitation, message: str, actor: Actor, now: dat
         InvitationNote.objects.filter(invitation=fresh).update(message="")
 
 
-def _customers_wish(  # noqa: PLR0913, PLR0917 - passes on what invite takes
+def _customers_wish(
     inviter: Customer,
     store_view: StoreView,
     message: str,
@@ -273,10 +279,12 @@ def _customers_wish(  # noqa: PLR0913, PLR0917 - passes on what invite takes
     if message.strip() and not config.custom_message:
         raise MessagesNotAllowed
     text = words.clean(message, links_allowed=config.links_in_message == "allow")
-    return _Wish(store_view, config, Actor(ActorKind.CUSTOMER, inviter.pk), occasion, text, now, inviter=inviter)
+    return _Wish(
+        store_view, config, Actor(ActorKind.CUSTOMER, inviter.pk), occasion, text, now, inviter=inviter
+    )
 
 
-def _staffs_wish(  # noqa: PLR0913, PLR0917 - passes on what invite_as_staff takes
+def _staffs_wish(
     actor: Actor,
     store_view: StoreView,
     message: str,
@@ -312,7 +320,9 @@ def _make(
         try:
             with transaction.atomic():
                 candidates = _judged(wish, entries)
-                _insert(wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send)
+                _insert(
+                    wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send
+                )
         except IntegrityError:
             # Somebody invited one of these addresses between our look and our insert: judge them all again.
             if last:
@@ -349,7 +359,9 @@ def _refuse_known(wish: _Wish, candidates: list[_Candidate]) -> None:
     blocked = suppression.suppressed(website_id=website_id, hashes=hashes)
     customers: set[str | None] = set()
     if wish.occasion is None and wish.config.existing_account == "skip":
-        known = Customer.objects.known().filter(website=website_id, email__in=[one.normal for one in candidates])
+        known = Customer.objects.known().filter(
+            website=website_id, email__in=[one.normal for one in candidates]
+        )
         customers = set(known.values_list("email", flat=True))
     invited, repeats = _earlier(wish, hashes)
     for one in candidates:
@@ -368,11 +380,14 @@ def _earlier(wish: _Wish, hashes: list[bytes]) -> tuple[set[bytes], dict[bytes, 
         website=wish.store_view.website_id, address_hash__in=hashes, occasion=wish.occasion
     )
     if wish.inviter is not None:
-        return {bytes(one) for one in same.filter(inviter=wish.inviter).values_list("address_hash", flat=True)}, {}
+        return _hashes(same.filter(inviter=wish.inviter)), {}
     still_open = Q(status__in=OPEN) & (Q(expires_at=None) | Q(expires_at__gt=wish.now))
-    invited = {bytes(one) for one in same.filter(still_open).values_list("address_hash", flat=True)}
     highest = same.filter(inviter=None).values_list("address_hash").annotate(Max("repeat"))
-    return invited, {bytes(one): repeat for one, repeat in highest}
+    return _hashes(same.filter(still_open)), {bytes(one or b""): repeat for one, repeat in highest}
+
+
+def _hashes(invitations: QuerySet[Invitation]) -> set[bytes]:
+    return {bytes(one or b"") for one in invitations.values_list("address_hash", flat=True)}
 
 
 def _insert(

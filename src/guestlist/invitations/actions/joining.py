@@ -50,7 +50,7 @@ class Joined:
 
 
 @transaction.atomic
-def register(  # noqa: PLR0913 - a registration is exactly this
+def register(
     *,
     store_view: StoreView,
     link: Link | None,
@@ -79,7 +79,9 @@ def register(  # noqa: PLR0913 - a registration is exactly this
     invited = invitation is not None and rules.is_addressee(invitation, normal)
     if invitation is not None and config.registration_address == "same" and not invited:
         raise rules.WrongAddress
-    proven = bool(link and link.proves_mailbox and invitation and invitation.address_hash is not None and invited)
+    proven = bool(
+        link and link.proves_mailbox and invitation and invitation.address_hash is not None and invited
+    )
     existing = User.objects.filter(email=normal).first()
     if existing is not None and _is_somebodys(existing):
         if proven:
@@ -124,7 +126,9 @@ def confirm(*, user: User, store_view: StoreView, config: Invitations, now: date
     """
     waiting = (
         PendingJoin.objects.select_for_update(of=("self",))
-        .select_related("invitation__inviter__group", "invitation__store_view", "invitation__group", "store_view")
+        .select_related(
+            "invitation__inviter__group", "invitation__store_view", "invitation__group", "store_view"
+        )
         .filter(user=user, website=store_view.website_id)
         .first()
     )
@@ -173,7 +177,9 @@ def join(
     rules.require_admission(invitation, config=config, website_id=store_view.website_id, now=now)
     open_ones = _open_invitations(user, store_view, invitation, now)
     credited = _credited(open_ones, invitation, config)
-    group = rules.group_for(credited, store_view=credited.store_view if credited else store_view, config=config)
+    group = rules.group_for(
+        credited, store_view=credited.store_view if credited else store_view, config=config
+    )
     customer = customers.create_customer(
         store_view=store_view,
         group=group,
@@ -260,7 +266,12 @@ def _accept(
         changes=lambda _one: {"invitee_id": customer.pk, "accepted_at": now},
     )
     moves.move(
-        others, Status.DISCARDED, reason=Reason.JOINED_OTHERWISE, actor=actor, now=now, kind=EventKind.DISCARDED
+        others,
+        Status.DISCARDED,
+        reason=Reason.JOINED_OTHERWISE,
+        actor=actor,
+        now=now,
+        kind=EventKind.DISCARDED,
     )
 
 

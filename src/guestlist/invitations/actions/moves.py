@@ -52,7 +52,7 @@ def event(
     )
 
 
-def move(  # noqa: PLR0913 - what, where to, why, who, when
+def move(
     invitations: Sequence[Invitation],
     target: Status,
     *,
@@ -76,9 +76,11 @@ def move(  # noqa: PLR0913 - what, where to, why, who, when
     for invitation in invitations:
         own = changes(invitation) if changes else {}
         groups[invitation.status, tuple(sorted(own.items(), key=lambda item: item[0]))].append(invitation)
-    earlier = {one.pk: _Earlier(Status(one.status), one.reason, one.sent_day is not None) for one in invitations}
-    for (origin, own), members in groups.items():
-        _update(members, Status(origin), {"status": target, "reason": reason, **dict(own)})
+    earlier = {
+        one.pk: _Earlier(Status(one.status), one.reason, one.sent_day is not None) for one in invitations
+    }
+    for (origin, shared), members in groups.items():
+        _update(members, Status(origin), {"status": target, "reason": reason, **dict(shared)})
     _count(invitations, earlier, target, reason, now)
     InvitationEvent.objects.bulk_create(
         [

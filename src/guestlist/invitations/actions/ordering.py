@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def record_order(  # noqa: PLR0913 - an order is exactly this
+def record_order(
     *,
     store_view: StoreView,
     customer: Customer,

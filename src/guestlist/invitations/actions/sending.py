@@ -102,9 +102,7 @@ def require_mailable(invitation: Invitation) -> None:
         raise NotMailable
 
 
-def resend(
-    *, invitation: Invitation, actor: Actor, config: Invitations, now: datetime.datetime
-) -> None:
+def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: datetime.datetime) -> None:
     """Send an invitation's mail again, or try one that never left once more.
 
     Staff may for all but accepted ones; the inviter as often as configured, and always when nothing ever left. Where the
@@ -179,7 +177,9 @@ def send_many(
     """
     skipped: Counter[str] = Counter()
     done = 0
-    found = Invitation.objects.visible_to(actor).filter(pk__in=ids).select_related("store_view").order_by("pk")
+    found = (
+        Invitation.objects.visible_to(actor).filter(pk__in=ids).select_related("store_view").order_by("pk")
+    )
     for invitation in found:
         try:
             resend(invitation=invitation, actor=actor, config=configs[invitation.store_view_id], now=now)

@@ -6,36 +6,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('guestlist_customers', '0001_people'),
-        ('guestlist_stores', '0001_websites_and_configuration'),
+        ("guestlist_customers", "0001_people"),
+        ("guestlist_stores", "0001_websites_and_configuration"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Occasion',
+            name="Occasion",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('event', 'Event'), ('private_sale', 'Private sale'), ('wish_list', 'Wish list'), ('registry', 'Gift registry')], max_length=12, verbose_name='kind')),
-                ('title', models.CharField(max_length=120, verbose_name='title')),
-                ('external_id', models.CharField(blank=True, max_length=64, null=True, verbose_name="the shop's own id")),
-                ('page', models.CharField(blank=True, max_length=300, verbose_name='page')),
-                ('picture', models.FileField(blank=True, upload_to='occasions/', verbose_name='picture')),
-                ('place', models.CharField(blank=True, max_length=200, verbose_name='place')),
-                ('opens_at', models.DateTimeField(blank=True, null=True, verbose_name='opens')),
-                ('closes_at', models.DateTimeField(blank=True, null=True, verbose_name='closes')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='occasions', to='guestlist_customers.customer', verbose_name='owner')),
-                ('website', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='occasions', to='guestlist_stores.website', verbose_name='website')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("event", "Event"),
+                            ("private_sale", "Private sale"),
+                            ("wish_list", "Wish list"),
+                            ("registry", "Gift registry"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
+                (
+                    "external_id",
+                    models.CharField(blank=True, max_length=64, null=True, verbose_name="the shop's own id"),
+                ),
+                ("page", models.CharField(blank=True, max_length=300, verbose_name="page")),
+                ("picture", models.FileField(blank=True, upload_to="occasions/", verbose_name="picture")),
+                ("place", models.CharField(blank=True, max_length=200, verbose_name="place")),
+                ("opens_at", models.DateTimeField(blank=True, null=True, verbose_name="opens")),
+                ("closes_at", models.DateTimeField(blank=True, null=True, verbose_name="closes")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="occasions",
+                        to="guestlist_customers.customer",
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "website",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="occasions",
+                        to="guestlist_stores.website",
+                        verbose_name="website",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'occasion',
-                'verbose_name_plural': 'occasions',
-                'constraints': [models.UniqueConstraint(fields=('website', 'external_id'), name='guestlist_occasion_external_once'), models.CheckConstraint(condition=models.Q(('opens_at', None), ('closes_at', None), ('opens_at__lt', models.F('closes_at')), _connector='OR'), name='guestlist_occasion_opens_first')],
+                "verbose_name": "occasion",
+                "verbose_name_plural": "occasions",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("website", "external_id"), name="guestlist_occasion_external_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("opens_at", None),
+                            ("closes_at", None),
+                            ("opens_at__lt", models.F("closes_at")),
+                            _connector="OR",
+                        ),
+                        name="guestlist_occasion_opens_first",
+                    ),
+                ],
             },
         ),
     ]

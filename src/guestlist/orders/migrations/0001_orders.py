@@ -6,34 +6,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('guestlist_customers', '0001_people'),
-        ('guestlist_stores', '0001_websites_and_configuration'),
+        ("guestlist_customers", "0001_people"),
+        ("guestlist_stores", "0001_websites_and_configuration"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True)),
-                ('number', models.CharField(max_length=64, verbose_name='number')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('total', models.BigIntegerField(help_text='In minor units: cents.', verbose_name='total')),
-                ('refunded', models.BigIntegerField(default=0, help_text='In minor units: cents.', verbose_name='refunded')),
-                ('placed_at', models.DateTimeField(verbose_name='placed')),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True, verbose_name='canceled')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='guestlist_customers.customer', verbose_name='customer')),
-                ('store_view', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='guestlist_stores.storeview', verbose_name='store view')),
-                ('website', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='guestlist_stores.website', verbose_name='website')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True),
+                ),
+                ("number", models.CharField(max_length=64, verbose_name="number")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("total", models.BigIntegerField(help_text="In minor units: cents.", verbose_name="total")),
+                (
+                    "refunded",
+                    models.BigIntegerField(
+                        default=0, help_text="In minor units: cents.", verbose_name="refunded"
+                    ),
+                ),
+                ("placed_at", models.DateTimeField(verbose_name="placed")),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="canceled")),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="guestlist_customers.customer",
+                        verbose_name="customer",
+                    ),
+                ),
+                (
+                    "store_view",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="guestlist_stores.storeview",
+                        verbose_name="store view",
+                    ),
+                ),
+                (
+                    "website",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="guestlist_stores.website",
+                        verbose_name="website",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
-                'constraints': [models.UniqueConstraint(fields=('website', 'number'), name='guestlist_order_number_once'), models.CheckConstraint(condition=models.Q(('total__gte', 0), ('refunded__gte', 0), ('refunded__lte', models.F('total'))), name='guestlist_order_amounts')],
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
+                "constraints": [
+                    models.UniqueConstraint(fields=("website", "number"), name="guestlist_order_number_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("total__gte", 0), ("refunded__gte", 0), ("refunded__lte", models.F("total"))
+                        ),
+                        name="guestlist_order_amounts",
+                    ),
+                ],
             },
         ),
     ]

@@ -7,72 +7,200 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='StoreView',
+            name="StoreView",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True)),
-                ('code', models.CharField(max_length=32, unique=True, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Use lower-case letters, digits and underscores, a letter first.')], verbose_name='code')),
-                ('name', models.CharField(help_text="As customers see it: the shop's name.", max_length=80, verbose_name='name')),
-                ('language', models.CharField(choices=[('en', 'English'), ('nl', 'Dutch'), ('de', 'German')], max_length=8, verbose_name='language')),
-                ('currency', models.CharField(default='EUR', max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}$', 'Use the three letters of ISO 4217, like EUR.')], verbose_name='currency')),
-                ('time_zone', models.CharField(default='Europe/Amsterdam', max_length=40, verbose_name='time zone')),
-                ('base_url', models.CharField(max_length=200, unique=True, verbose_name='base URL')),
-                ('logo', models.FileField(blank=True, upload_to='logos/', verbose_name='logo')),
-                ('accent_color', models.CharField(default='#7a2e3a', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'Write the color as # and six digits, like #7a2e3a.')], verbose_name='accent color')),
-                ('legal_name', models.CharField(blank=True, max_length=120, verbose_name='legal name')),
-                ('postal_address', models.CharField(blank=True, max_length=250, verbose_name='postal address')),
-                ('registration_number', models.CharField(blank=True, max_length=60, verbose_name='registration number')),
-                ('privacy_url', models.CharField(blank=True, max_length=300, verbose_name='privacy page')),
-                ('terms_url', models.CharField(blank=True, max_length=300, verbose_name='terms page')),
-                ('contact_address', models.EmailField(blank=True, max_length=254, verbose_name='contact address')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=32,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z][a-z0-9_]*$",
+                                "Use lower-case letters, digits and underscores, a letter first.",
+                            )
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="As customers see it: the shop's name.", max_length=80, verbose_name="name"
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("en", "English"), ("nl", "Dutch"), ("de", "German")],
+                        max_length=8,
+                        verbose_name="language",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        default="EUR",
+                        max_length=3,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z]{3}$", "Use the three letters of ISO 4217, like EUR."
+                            )
+                        ],
+                        verbose_name="currency",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(default="Europe/Amsterdam", max_length=40, verbose_name="time zone"),
+                ),
+                ("base_url", models.CharField(max_length=200, unique=True, verbose_name="base URL")),
+                ("logo", models.FileField(blank=True, upload_to="logos/", verbose_name="logo")),
+                (
+                    "accent_color",
+                    models.CharField(
+                        default="#7a2e3a",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^#[0-9a-fA-F]{6}$", "Write the color as # and six digits, like #7a2e3a."
+                            )
+                        ],
+                        verbose_name="accent color",
+                    ),
+                ),
+                ("legal_name", models.CharField(blank=True, max_length=120, verbose_name="legal name")),
+                (
+                    "postal_address",
+                    models.CharField(blank=True, max_length=250, verbose_name="postal address"),
+                ),
+                (
+                    "registration_number",
+                    models.CharField(blank=True, max_length=60, verbose_name="registration number"),
+                ),
+                ("privacy_url", models.CharField(blank=True, max_length=300, verbose_name="privacy page")),
+                ("terms_url", models.CharField(blank=True, max_length=300, verbose_name="terms page")),
+                (
+                    "contact_address",
+                    models.EmailField(blank=True, max_length=254, verbose_name="contact address"),
+                ),
             ],
             options={
-                'verbose_name': 'store view',
-                'verbose_name_plural': 'store views',
+                "verbose_name": "store view",
+                "verbose_name_plural": "store views",
             },
         ),
         migrations.CreateModel(
-            name='Website',
+            name="Website",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True)),
-                ('code', models.CharField(max_length=32, unique=True, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Use lower-case letters, digits and underscores, a letter first.')], verbose_name='code')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('default_store_view', models.ForeignKey(blank=True, help_text='Where visitors land who have not chosen a language.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='guestlist_stores.storeview', verbose_name='default store view')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "public_id",
+                    models.UUIDField(default=guestlist.stores.ids.uuid7, editable=False, unique=True),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=32,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z][a-z0-9_]*$",
+                                "Use lower-case letters, digits and underscores, a letter first.",
+                            )
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                (
+                    "default_store_view",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Where visitors land who have not chosen a language.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="guestlist_stores.storeview",
+                        verbose_name="default store view",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'website',
-                'verbose_name_plural': 'websites',
+                "verbose_name": "website",
+                "verbose_name_plural": "websites",
             },
         ),
         migrations.AddField(
-            model_name='storeview',
-            name='website',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='store_views', to='guestlist_stores.website', verbose_name='website'),
+            model_name="storeview",
+            name="website",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="store_views",
+                to="guestlist_stores.website",
+                verbose_name="website",
+            ),
         ),
         migrations.CreateModel(
-            name='Override',
+            name="Override",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('section', models.CharField(max_length=32)),
-                ('option', models.CharField(max_length=64)),
-                ('value', models.JSONField()),
-                ('changed_at', models.DateTimeField()),
-                ('changed_by_kind', models.CharField(max_length=10)),
-                ('changed_by_id', models.BigIntegerField(null=True)),
-                ('store_view', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='guestlist_stores.storeview')),
-                ('website', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='guestlist_stores.website')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("section", models.CharField(max_length=32)),
+                ("option", models.CharField(max_length=64)),
+                ("value", models.JSONField()),
+                ("changed_at", models.DateTimeField()),
+                ("changed_by_kind", models.CharField(max_length=10)),
+                ("changed_by_id", models.BigIntegerField(null=True)),
+                (
+                    "store_view",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="guestlist_stores.storeview",
+                    ),
+                ),
+                (
+                    "website",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="guestlist_stores.website",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('store_view', None), ('website', None)), fields=('section', 'option'), name='guestlist_override_default_once'), models.UniqueConstraint(condition=models.Q(('store_view', None)), fields=('section', 'option', 'website'), name='guestlist_override_website_once'), models.UniqueConstraint(fields=('section', 'option', 'store_view'), name='guestlist_override_view_once'), models.CheckConstraint(condition=models.Q(('website', None), ('store_view', None), _connector='OR'), name='guestlist_override_one_scope')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("store_view", None), ("website", None)),
+                        fields=("section", "option"),
+                        name="guestlist_override_default_once",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("store_view", None)),
+                        fields=("section", "option", "website"),
+                        name="guestlist_override_website_once",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("section", "option", "store_view"), name="guestlist_override_view_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("website", None), ("store_view", None), _connector="OR"),
+                        name="guestlist_override_one_scope",
+                    ),
+                ],
             },
         ),
     ]
