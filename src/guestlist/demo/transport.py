@@ -1,0 +1,57 @@
+"""The demo's mail server: it takes every mail and puts it into the inbox page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from guestlist.demo.models import CapturedMail
+from guestlist.mail.transport import Answer, Result
+
+if TYPE_CHECKING:
+    from guestlist.mail.transport import Parcel
+
+REFUSES = "bounce.example"
+"""Every mailbox at this domain does not exist."""
+HESITATES = "later.example"
+"""The server of this domain asks to be tried again."""
+
+_KEPT = 1_000
+
+
+class InboxTransport:
+    """Keeps each mail in the database; addresses at two domains answer as mail servers do when something is wrong."""
+
+    def __init__(self, at: datetime | None = None, *, keeps: bool = True) -> None:
+        """Stamp the mails with ``at``; without it, with the time they come in. One that keeps nothing forgets them."""
+        self._at = at
+        self._keeps = keeps
+
+    def deliver(self, parcel: Parcel) -> Answer:
+        """Take the mail, unless its domain is one of those that show what else can happen."""
+        domain = parcel.recipient.rpartition("@")[2]
+        if domain == REFUSES:
+            return Answer(Result.BOUNCED, "5.1.1", "No such mailbox here.", no_such_address=True)
+        if domain == HESITATES:
+            return Answer(Result.DEFERRED, "4.2.1", "Mailbox busy, try again in 15 minutes.")
+        if self._keeps:
+            _keep(parcel, self._at or datetime.now(UTC))
+        return Answer(Result.ACCEPTED, "2.0.0", "Kept for the inbox page.")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _keep(parcel: Parcel, at: datetime) -> None:
+    mail = parcel.mail
+    text, html = (mail.get_body(preferencelist=(kind,)) for kind in ("plain", "html"))
+    kept = CapturedMail.objects.create(
+        at=at,
+        sender=str(mail["From"] or parcel.sender),
+        recipient=parcel.recipient,
+        subject=str(mail["Subject"] or ""),
+        headers={name: str(value) for name, value in mail.items()},
+        text=text.get_content() if text else "",
+        html=html.get_content() if html else "",
+    )
+    CapturedMail.objects.filter(pk__lte=kept.pk - _KEPT).delete()

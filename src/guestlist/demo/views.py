@@ -1,0 +1,202 @@
+"""The pages of the demo's shops: just enough of a shop to have something to invite friends to."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from guestlist.demo import buying, catalog
+from guestlist.demo import cart as carts
+from guestlist.occasions.models import Occasion, OccasionKind
+from guestlist.orders.models import Order
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.http import HttpRequest, HttpResponse
+
+    from guestlist.stores.middleware import StoreRequest
+
+
+@require_safe
+def front(request: StoreRequest) -> HttpResponse:
+    """Show what the shop sells."""
+    occasion = _occasion(request, OccasionKind.PRIVATE_SALE) or _occasion(request, OccasionKind.EVENT)
+    return _shown(
+        request, "demo/front.html", offers=_offers(request, catalog.products(request.store_view)), occasion=occasion
+    )
+
+
+@require_safe
+def product(request: StoreRequest, slug: str) -> HttpResponse:
+    """Show one product."""
+    found = _product(request, slug)
+    others = [other for other in catalog.products(request.store_view) if other.slug != slug]
+    start = sum(map(ord, slug)) % len(others)
+    return _shown(
+        request,
+        "demo/product.html",
+        offer=_offers(request, [found])[0],
+        others=_offers(request, (others + others)[start : start + 3]),
+        most=range(1, 7),
+    )
+
+
+@require_safe
+def cart(request: StoreRequest) -> HttpResponse:
+    """Show what the visitor is about to buy."""
+    return _shown(request, "demo/cart.html", most=range(1, carts.MOST + 1))
+
+
+@require_POST
+def change_cart(request: StoreRequest) -> HttpResponse:
+    """Add a product to the cart, or set how many of it are in there."""
+    found = _product(request, request.POST.get("product", ""))
+    if "add" in request.POST:
+        carts.add(request.session, request.store_view, found.slug, max(_number(request.POST.get("add")), 1))
+        messages.success(request, _("%(product)s is in your cart.") % {"product": found.name})
+    else:
+        carts.put(request.session, request.store_view, found.slug, _number(request.POST.get("quantity")))
+    return redirect("shop:cart")
+
+
+def checkout(request: StoreRequest) -> HttpResponse:
+    """Let a customer order; there is no other way, as a guest's order would be an account without an invitation."""
+    content = _cart(request)
+    if not content.lines:
+        return redirect("shop:cart")
+    if not request.customer:  # type: ignore[attr-defined]
+        return _to_account(request)
+    if request.method != "POST":
+        request.session["demo_order"] = secrets.token_hex(8)
+        return _shown(request, "demo/checkout.html", once=request.session["demo_order"])
+    # The page's own number makes a second press of the button find the first one's order.
+    once = request.POST.get("once", "")
+    if not once or once != request.session.get("demo_order"):
+        messages.warning(request, _("This page was out of date. Please look at your order once more."))
+        return redirect("shop:checkout")
+    placed = buying.buy(
+        store_view=request.store_view,
+        customer=request.customer,  # type: ignore[attr-defined]
+        cart=content,
+        once=once,
+        now=timezone.now(),
+    )
+    carts.empty(request.session, request.store_view)
+    return redirect("shop:order", public_id=placed.public_id)
+
+
+@require_safe
+def order(request: StoreRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Thank a customer for an order, and ask them to bring a friend."""
+    placed = get_object_or_404(Order, public_id=public_id, customer=request.customer or None)  # type: ignore[attr-defined]
+    lines = buying.lines(placed, request.store_view)
+    return _shown(request, "demo/order.html", order=placed, lines=lines)
+
+
+@require_safe
+def sale(request: StoreRequest) -> HttpResponse:
+    """Show the private sale to customers, and to others what it takes to see it."""
+    occasion = _occasion(request, OccasionKind.PRIVATE_SALE)
+    if occasion is None:
+        raise Http404
+    reduced = [one for one in catalog.products(request.store_view) if one.sale]
+    return _shown(request, "demo/sale.html", occasion=occasion, offers=_offers(request, reduced))
+
+
+@require_safe
+def event(request: StoreRequest) -> HttpResponse:
+    """Show the event."""
+    occasion = _occasion(request, OccasionKind.EVENT)
+    if occasion is None:
+        raise Http404
+    return _shown(request, "demo/event.html", occasion=occasion)
+
+
+@require_safe
+def wish_list(request: StoreRequest, slug: str) -> HttpResponse:
+    """Show a customer's wish list to whoever has its address."""
+    wishes = Occasion.objects.filter(kind=OccasionKind.WISH_LIST, website=request.store_view.website_id)
+    occasion = get_object_or_404(wishes.select_related("owner"), page=f"/wish-list/{slug}/")
+    wanted = [one for one in catalog.products(request.store_view) if one.slug in buying.WISHES]
+    return _shown(request, "demo/wish_list.html", occasion=occasion, offers=_offers(request, wanted))
+
+
+@require_safe
+def privacy(request: StoreRequest) -> HttpResponse:
+    """Show the privacy page of the example shop."""
+    return _shown(request, "demo/privacy.html")
+
+
+@require_safe
+def terms(request: StoreRequest) -> HttpResponse:
+    """Show the terms of the example shop."""
+    return _shown(request, "demo/terms.html")
+
+
+def _shown(request: StoreRequest, template: str, **context: Any) -> HttpResponse:  # noqa: ANN401 - a template's own
+    return render(
+        request,
+        template,
+        {
+            "cart": _cart(request),
+            "customer": request.customer,  # type: ignore[attr-defined]
+            "currency": request.store_view.currency,
+            "has_event": _occasion(request, OccasionKind.EVENT) is not None,
+            "has_sale": _occasion(request, OccasionKind.PRIVATE_SALE) is not None,
+            **context,
+        },
+    )
+
+
+def _to_account(request: StoreRequest) -> HttpResponse:
+    """Send a visitor to where they become a customer of this website: signing in, or one press when they have."""
+    if request.user.is_authenticated:
+        return redirect("storefront:account")
+    return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse('shop:checkout')})}")
+
+
+def _occasion(request: HttpRequest, kind: OccasionKind) -> Occasion | None:
+    """Return the website's own occasion of a kind that is not over; asked once a request."""
+    if not hasattr(request, "demo_occasions"):
+        website = request.store_view.website_id  # type: ignore[attr-defined]
+        current = Occasion.objects.open(timezone.now()).filter(website=website, owner=None).order_by("-pk")
+        request.demo_occasions = {one.kind: one for one in current}  # type: ignore[attr-defined]
+    found: Occasion | None = request.demo_occasions.get(kind)  # type: ignore[attr-defined]
+    return found
+
+
+def _product(request: StoreRequest, slug: str) -> catalog.Product:
+    found = catalog.find(request.store_view, slug)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _in_sale(request: StoreRequest) -> bool:
+    """Tell whether the prices of the private sale count: for customers, while it is on."""
+    return bool(request.customer) and _occasion(request, OccasionKind.PRIVATE_SALE) is not None  # type: ignore[attr-defined]
+
+
+def _offers(request: StoreRequest, products: list[catalog.Product]) -> list[catalog.Offer]:
+    customer = request.customer or None  # type: ignore[attr-defined]
+    in_sale = _in_sale(request)
+    return [catalog.offer(one, request.store_view, customer, in_sale=in_sale) for one in products]
+
+
+def _cart(request: StoreRequest) -> carts.Cart:
+    customer = request.customer or None  # type: ignore[attr-defined]
+    return carts.read(request.session, request.store_view, customer, in_sale=_in_sale(request))
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004 - digits
