@@ -6,7 +6,18 @@ import pytest
 
 from guestlist.storefront import theme
 
-ACCENTS = ["#ffe600", "#2f5d50", "#b3261e", "#000000", "#ffffff", "#7c3aed", "#00e5ff", "#777777", "#fff", "#7a2e3a"]
+ACCENTS = [
+    "#ffe600",
+    "#2f5d50",
+    "#b3261e",
+    "#000000",
+    "#ffffff",
+    "#7c3aed",
+    "#00e5ff",
+    "#777777",
+    "#fff",
+    "#7a2e3a",
+]
 
 
 @pytest.mark.parametrize("accent", ACCENTS)
@@ -32,7 +43,10 @@ def test_links_when_any_accent_is_chosen_read_on_every_background(accent: str) -
 def test_plain_text_when_any_accent_is_chosen_reads_on_every_background(accent: str) -> None:
     colors = theme.palette(accent)
 
-    for scheme, texts in ((colors.light, ("#16181a", "#565c61", "#a5231b")), (colors.dark, ("#f0f1ef", "#b0b5b3", "#ff9b8f"))):
+    for scheme, texts in (
+        (colors.light, ("#16181a", "#565c61", "#a5231b")),
+        (colors.dark, ("#f0f1ef", "#b0b5b3", "#ff9b8f")),
+    ):
         for background in (scheme.paper, scheme.ground):
             assert all(theme.contrast(text, background) >= 4.5 for text in texts)
 

@@ -1,0 +1,78 @@
+"""What allauth asks of us: whether the shop is open, where its mail goes, what a confirmed address sets off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib import messages
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from guestlist.invitations import actions, rules
+from guestlist.mail import accounts
+from guestlist.refusal import Refusal
+from guestlist.storefront.gate import config_of
+
+if TYPE_CHECKING:
+    from allauth.account.models import EmailAddress
+    from django.http import HttpRequest
+
+REGISTERED = "guestlist_registered"
+"""Session key of the user who registered in this browser: confirming here also signs in."""
+
+_MAILS = {
+    "account/email/email_confirmation": accounts.CONFIRM,
+    "account/email/email_confirmation_signup": accounts.CONFIRM,
+    "account/email/password_reset_key": accounts.RESET,
+}
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Accounts of shops: one gate, mail through the outbox, customers made when the address is proven."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "account_inactive": _("This account is closed."),
+        "email_password_mismatch": _("This address and password do not belong together."),
+        "enter_current_password": _("This is not your password until now."),
+        "incorrect_password": _("This is not your password."),
+        "invalid_login": _("This address and password do not belong together."),
+        "invalid_password_reset": _("This link no longer works."),
+        "rate_limited": _("That was too often. Wait a little and try again."),
+        "too_many_login_attempts": _("Too many tries. Wait five minutes and try again."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Answer for every door of allauth by the one gate of registration."""
+        return getattr(request, "store_view", None) is not None and rules.registration_is_open(config_of(request))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queue a mail about an account; its words and secrets are made when it leaves."""
+        accounts.queue(
+            _MAILS[template_prefix],
+            user=context["user"],
+            store_view=self.request.store_view,
+            now=timezone.now(),
+        )
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Note that the mailbox is proven, and finish the registration that waited for it."""
+        if not super().confirm_email(request, email_address):
+            return False
+        user = email_address.user
+        try:
+            actions.confirm(
+                user=user,
+                store_view=request.store_view,  # type: ignore[attr-defined]
+                config=config_of(request),
+                now=timezone.now(),
+            )
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        if request.session.get(REGISTERED) == user.pk and not request.user.is_authenticated:
+            self.login(request, user)
+        return True
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
+        """Say nothing where the page itself says it: allauth reports every sign-in and sign-out."""

@@ -1,0 +1,59 @@
+"""The answer to a form whose CSRF token is missing or too old."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+
+def keeps_form[V: Callable[..., HttpResponse]](view: V) -> V:
+    """Mark a view that shows its form again, filled in, when the token is refused.
+
+    The view must ask :func:`is_refused` before it acts on anything: no token, no action.
+    """
+    view.keeps_form = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_refused(request: HttpRequest) -> bool:
+    """Tell whether the request's CSRF token was refused, so that its form may be shown but not obeyed."""
+    return getattr(request, "csrf_refused", False)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a refused token: with the form as it was typed where the view can, with a page that says so elsewhere."""
+    match = request.resolver_match
+    if match is not None and getattr(match.func, "keeps_form", False):
+        request.csrf_refused = True  # type: ignore[attr-defined]
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        response.status_code = 403
+        return response
+    return render(request, "403_csrf.html", {"reason": reason}, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that a page is not here."""
+    return render(request, "404.html", status=404)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that a page is not for this visitor."""
+    return render(request, "403.html", status=403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Say that something is broken, with nothing that could be broken too: no database, no shop."""
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def stale_form() -> str:
+    """Say why a form that was kept is to be sent once more."""
+    return _("This form was open for too long, so nothing was done yet. Please send it once more.")
