@@ -35,13 +35,17 @@ class MailServer:
         self.lock = threading.Lock()
         self.port = 0
 
-    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]) -> list[str]:  # noqa: N802, ARG002
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
         session.host_name = hostname
         with self.lock:
             self.connections += session.ssl is None or not server.require_starttls
         return responses
 
-    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         self.commands.append("MAIL")
         self.secured.append(session.ssl is not None)
         if answer := self._answer(server, "mail", address):
@@ -50,7 +54,9 @@ class MailServer:
         envelope.mail_options.extend(options)
         return "250 OK"
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:  # noqa: N802
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         if answer := self._answer(server, "rcpt", address):
             return answer
         envelope.rcpt_tos.append(address)
@@ -89,7 +95,11 @@ def running(handler: MailServer, *, tls: Path | None = None, mode: str = "plain"
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(tls / "server.pem", tls / "key.pem")
     if options.pop("with_auth", False):
-        options |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": mode == "starttls"}
+        options |= {
+            "authenticator": _authenticate,
+            "auth_required": True,
+            "auth_require_tls": mode == "starttls",
+        }
     if mode == "starttls":
         options |= {"tls_context": context, "require_starttls": True}
     controller = Controller(
@@ -116,7 +126,9 @@ def make_certificate(folder: Path) -> None:
     now = datetime.datetime.now(datetime.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-    ca = _certificate(ca_name, ca_name, ca_key, ca_key, now).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    ca = _certificate(ca_name, ca_name, ca_key, ca_key, now).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
     ca = ca.add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
     usage = x509.KeyUsage(
         digital_signature=True,

@@ -29,7 +29,9 @@ def make_shop(code: str = "main", **changes) -> StoreView:
     return StoreView.objects.create(website=website, **(fields | changes))
 
 
-def queue(store_view: StoreView, subjects: range, *, now: datetime.datetime = NOW, **changes) -> list[Message]:
+def queue(
+    store_view: StoreView, subjects: range, *, now: datetime.datetime = NOW, **changes
+) -> list[Message]:
     fields = {
         "kind": "test",
         "subject_ids": list(subjects),
@@ -57,18 +59,18 @@ class Friends:
     hashes: dict[int, bytes] = field(default_factory=dict)
     recorded: list = field(default_factory=list)
 
-    def check(self, ids, *, now):  # noqa: ARG002
+    def check(self, ids, *, now):
         return {one: reason for one, reason in self.withdrawn.items() if one in ids}
 
     def shape(self, values):
         return frozenset(values.variables)
 
-    def values(self, ids, *, now):  # noqa: ARG002
+    def values(self, ids, *, now):
         if self.broken & set(ids):
             raise LookupError("no such friend")
         return {one: self._values(one) for one in ids if one not in self.gone}
 
-    def record(self, outcomes, *, now):  # noqa: ARG002
+    def record(self, outcomes, *, now):
         if any(outcome.message.subject_id in self.unrecordable for outcome in outcomes):
             raise LookupError("cannot write this down")
         self.recorded += outcomes
@@ -84,7 +86,9 @@ class Friends:
             "message": "Come & see\nme",
         }
         address = self.addresses.get(one, f"friend{one}@friend.example")
-        return Values(address, variables=variables | self.changed.get(one, {}), address_hash=self.hashes.get(one))
+        return Values(
+            address, variables=variables | self.changed.get(one, {}), address_hash=self.hashes.get(one)
+        )
 
 
 @dataclass

@@ -11,7 +11,14 @@ from django.db import OperationalError
 from guestlist import addresses
 from guestlist.mail import actions, claiming, delivery, recording
 from guestlist.mail.kinds import Verdict
-from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity, Suppression, SuppressionReason
+from guestlist.mail.models import (
+    Attempt,
+    Message,
+    MessageState,
+    SenderIdentity,
+    Suppression,
+    SuppressionReason,
+)
 from guestlist.mail.transport import Answer, Result, Server, SmtpTransport
 from tests import races
 from tests.mail import mailserver
@@ -249,7 +256,10 @@ def test_a_deferred_mail_waits_longer_each_time_under_the_same_message_id(shop):
     queue(shop, range(1))
     kind, clock = Friends(), Clock()
     seen = []
-    basket = Basket({"*": Answer(Result.DEFERRED, "4.2.1", "busy")}, on_deliver=lambda p: seen.append(p.mail["Message-ID"]))
+    basket = Basket(
+        {"*": Answer(Result.DEFERRED, "4.2.1", "busy")},
+        on_deliver=lambda p: seen.append(p.mail["Message-ID"]),
+    )
     waits = []
 
     for _ in range(12):
@@ -279,7 +289,9 @@ def test_the_time_that_a_server_names_is_honoured_within_bounds(shop):
     queue(shop, range(2))
     basket = Basket(
         {
-            f"friend{n}@friend.example": Answer(Result.DEFERRED, "4.7.1", "", again_after=datetime.timedelta(hours=hours))
+            f"friend{n}@friend.example": Answer(
+                Result.DEFERRED, "4.7.1", "", again_after=datetime.timedelta(hours=hours)
+            )
             for n, hours in enumerate((2, 1000))
         }
     )
@@ -318,7 +330,9 @@ def test_a_sender_that_is_refused_is_stopped_and_its_mail_kept(shop):
     assert (sender.stopped_at, sender.stopped_reason) == (NOW, "5.7.1 not from you")
     assert states() == {0: "sent", 1: "ready", 2: "ready", 3: "sent", 4: "sent"}
     assert sorted(kind.verdicts()) == [0, 3, 4]
-    assert set(Message.objects.filter(state="ready").values_list("tries", "worker", "lease_until")) == {(0, "", None)}
+    assert set(Message.objects.filter(state="ready").values_list("tries", "worker", "lease_until")) == {
+        (0, "", None)
+    }
     assert Attempt.objects.get().outcome == "refused_us"
     assert tally.released == 1
 
@@ -341,7 +355,9 @@ def test_without_a_server_everything_is_put_back_and_blames_nobody(shop):
 
     assert (tally.unreachable, tally.released) == ("refused", 3)
     assert states() == dict.fromkeys(range(3), MessageState.READY)
-    assert set(Message.objects.values_list("tries", "worker", "lease_until", "ready_at")) == {(0, "", None, NOW)}
+    assert set(Message.objects.values_list("tries", "worker", "lease_until", "ready_at")) == {
+        (0, "", None, NOW)
+    }
     assert kind.recorded == []
     assert Attempt.objects.count() == 0
 
@@ -372,7 +388,11 @@ def test_a_lease_that_ran_out_is_taken_over(shop):
     queue(shop, range(2))
     clock = Clock()
     claiming.claim(
-        website_id=shop.website_id, limit=5, worker="dead", now=NOW, lease_until=NOW + datetime.timedelta(minutes=5)
+        website_id=shop.website_id,
+        limit=5,
+        worker="dead",
+        now=NOW,
+        lease_until=NOW + datetime.timedelta(minutes=5),
     )
     basket = Basket()
 
@@ -468,7 +488,10 @@ def test_through_a_real_server(shop):
         3: "deferred no_answer",
         4: "accepted 2.0.0",
     }
-    assert [envelope.rcpt_tos for envelope, _mail in server.mails] == [["friend0@friend.example"], ["friend4@friend.example"]]
+    assert [envelope.rcpt_tos for envelope, _mail in server.mails] == [
+        ["friend0@friend.example"],
+        ["friend4@friend.example"],
+    ]
     assert Message.objects.get(subject_id=2).ready_at == NOW + datetime.timedelta(minutes=10)
 
 

@@ -114,7 +114,15 @@ class _Tags(HTMLParser):
 
 
 values = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.sampled_from(
-    ["<script>alert(1)</script>", '"><img src=x onerror=y>', "'--><b>", "&lt;", "{{ store_name }}", "]]>", "\n<br>"]
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=y>',
+        "'--><b>",
+        "&lt;",
+        "{{ store_name }}",
+        "]]>",
+        "\n<br>",
+    ]
 )
 
 
@@ -147,7 +155,9 @@ def test_text_in_html_reads_as_it_was_written(name):
 
 
 @pytest.mark.requirement("trust-12")
-@given(st.text(max_size=30), st.sampled_from("\r\n\0\x1f\x7f\x85\u2028\u2029\u202e\u2066"), st.text(max_size=30))
+@given(
+    st.text(max_size=30), st.sampled_from("\r\n\0\x1f\x7f\x85\u2028\u2029\u202e\u2066"), st.text(max_size=30)
+)
 def test_control_characters_are_refused_in_headers(before, control, after):
     program = parse("From {{ inviter_name }}", variables=VARIABLES)
 
@@ -164,12 +174,16 @@ def test_a_header_is_one_line_of_bounded_length():
 
 
 def test_line_breaks_are_kept_where_a_value_has_lines():
-    text = rendered("{{ message }}|{{ inviter_name }}", Escape.HTML, message="a\r\nb\u2028c", inviter_name="d\ne")
+    text = rendered(
+        "{{ message }}|{{ inviter_name }}", Escape.HTML, message="a\r\nb\u2028c", inviter_name="d\ne"
+    )
 
     assert text == "a<br>\nb<br>\nc|d e"
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "https://a b", 'https://x"onload', "data:,x", "/x"])
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "//evil.example", "https://a b", 'https://x"onload', "data:,x", "/x"]
+)
 def test_only_addresses_of_the_web_fill_a_link(url):
     with pytest.raises(language.UnusableValue):
         rendered('<a href="{{ invitation_url }}">', Escape.HTML, invitation_url=url)

@@ -26,7 +26,9 @@ def letter(**changes):
         "language": "nl",
         "date": NOW,
         "message_id": letters.message_id(row=7, queued_at=NOW, domain="shop.example"),
-        "feedback_id": letters.feedback_id(send=None, store_view="main_nl", kind="invitation", sender="general"),
+        "feedback_id": letters.feedback_id(
+            send=None, store_view="main_nl", kind="invitation", sender="general"
+        ),
         "opt_out_url": URL,
     }
     return Letter(**(fields | changes))
@@ -52,7 +54,10 @@ def test_a_mail_has_every_header_that_it_needs():
     assert mail["Content-Language"] == "nl"
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
-    assert [part.get_content().strip().replace("\r\n", "\n") for part in mail.iter_parts()] == ["Hé\n.", "<p>Hé</p>"]
+    assert [part.get_content().strip().replace("\r\n", "\n") for part in mail.iter_parts()] == [
+        "Hé\n.",
+        "<p>Hé</p>",
+    ]
 
 
 @pytest.mark.requirement("trust-17")
@@ -106,7 +111,16 @@ def test_control_characters_are_refused_in_every_header(header, control):
 
 
 @pytest.mark.requirement("trust-12")
-@pytest.mark.parametrize("address", ["a@b.example\nBcc: c@d.example", "a\0@b.example", "a@b.example, c@d.example", "<a@b.example>", "a b@c.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.example\nBcc: c@d.example",
+        "a\0@b.example",
+        "a@b.example, c@d.example",
+        "<a@b.example>",
+        "a b@c.example",
+    ],
+)
 def test_an_address_that_is_more_than_one_is_refused(address):
     with pytest.raises(MalformedAddress):
         mailbox(address)

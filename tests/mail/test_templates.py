@@ -25,7 +25,9 @@ def mjml(body, head=""):
 
 
 def check(subject="{{ store_name }}", text=TEXT, design=None):
-    return validate(purpose="invitation", subject=subject, text=text, mjml=mjml("") if design is None else design)
+    return validate(
+        purpose="invitation", subject=subject, text=text, mjml=mjml("") if design is None else design
+    )
 
 
 def test_a_good_template_gives_html_with_its_tags_and_media_rules():
@@ -40,9 +42,9 @@ def test_a_good_template_gives_html_with_its_tags_and_media_rules():
     assert 'href="{{ invitation_url }}"' in html
     assert "{% if message %}" in html
     assert "@media (prefers-color-scheme: dark)" in html
-    assert "http" not in re.sub(r"http://www\.w3\.org|xmlns:?\w*=\"[^\"]*\"|HTTP-EQUIV", "", html, flags=re.IGNORECASE).replace(
-        "http-equiv", ""
-    )
+    assert "http" not in re.sub(
+        r"http://www\.w3\.org|xmlns:?\w*=\"[^\"]*\"|HTTP-EQUIV", "", html, flags=re.IGNORECASE
+    ).replace("http-equiv", "")
 
 
 @pytest.mark.requirement("trust-27")
@@ -59,7 +61,12 @@ def test_a_good_template_gives_html_with_its_tags_and_media_rules():
         (mjml("<mj-raw><iframe src='https://x.example'></iframe></mj-raw>"), markup.RefusedMarkup),
         (mjml('<mj-text><a href="https://x.example" onclick="x()">x</a></mj-text>'), markup.RefusedMarkup),
         (mjml('<mj-text><a href="javascript:alert(1)">x</a></mj-text>'), markup.RefusedMarkup),
-        (mjml('<mj-text><a href="{% if message %}https:{% else %}javascript:x{% endif %}">x</a></mj-text>'), markup.RefusedMarkup),
+        (
+            mjml(
+                '<mj-text><a href="{% if message %}https:{% else %}javascript:x{% endif %}">x</a></mj-text>'
+            ),
+            markup.RefusedMarkup,
+        ),
         (mjml('<mj-text><a href="{{ message }}">x</a></mj-text>'), markup.MisplacedVariable),
         (mjml('<mj-text><a href="{{ inviter_name }}">x</a></mj-text>'), markup.RefusedMarkup),
         (mjml('<mj-text><b style="{{ inviter_name }}">x</b></mj-text>'), markup.MisplacedVariable),
@@ -79,7 +86,10 @@ def test_a_design_that_would_do_more_is_refused(design, refusal):
     ("text", "words"),
     [
         ("{{ invitation_url }} {{ store_name }}", "{{ opt_out_url }}"),
-        ("{% if message %}{{ invitation_url }}{% endif %} {{ opt_out_url }} {{ store_name }}", "{{ invitation_url }}"),
+        (
+            "{% if message %}{{ invitation_url }}{% endif %} {{ opt_out_url }} {{ store_name }}",
+            "{{ invitation_url }}",
+        ),
     ],
 )
 def test_a_text_without_what_every_mail_must_have_is_refused(text, words):
@@ -113,7 +123,15 @@ def test_every_variable_is_documented_with_a_sample_in_each_language():
 def every_shape():
     """Each built-in template with every combination of what may be absent."""
     for code, source in BUILT_IN:
-        absent = ["message", "inviter_name", "occasion", "expires", "decline_url", "privacy_url", "person_name"]
+        absent = [
+            "message",
+            "inviter_name",
+            "occasion",
+            "expires",
+            "decline_url",
+            "privacy_url",
+            "person_name",
+        ]
         absent += ["valid_days", "logo_url", "legal_name"]
         names = [name for name in absent if name in templates.variables_of(code)]
         for given in itertools.product([True, False], repeat=len(names)):
@@ -121,7 +139,10 @@ def every_shape():
 
 
 def test_built_in_templates_are_valid_small_and_tidy_in_every_shape():
-    html = {id(source): validate(purpose=code, subject=source.subject, text=source.text, mjml=source.mjml) for code, source in BUILT_IN}
+    html = {
+        id(source): validate(purpose=code, subject=source.subject, text=source.text, mjml=source.mjml)
+        for code, source in BUILT_IN
+    }
     for code, source, absent in every_shape():
         programs = templates.compiled(
             purpose=code, subject=source.subject, text=source.text, html=html[id(source)]
@@ -149,9 +170,24 @@ def test_the_invitation_says_who_asked_and_how_never_to_be_asked_again_in_both_p
 
     assert values["inviter_name"] in mail.subject
     for part in (mail.text, mail.html.replace("&amp;", "&")):
-        for name in ("inviter_name", "inviter_address", "invitee_address", "message", "occasion", "expires", "store_name"):
+        for name in (
+            "inviter_name",
+            "inviter_address",
+            "invitee_address",
+            "message",
+            "occasion",
+            "expires",
+            "store_name",
+        ):
             assert values[name] in part, name
-        for name in ("invitation_url", "decline_url", "opt_out_url", "privacy_url", "legal_name", "registration_number"):
+        for name in (
+            "invitation_url",
+            "decline_url",
+            "opt_out_url",
+            "privacy_url",
+            "legal_name",
+            "registration_number",
+        ):
             assert values[name] in part, name
 
 
@@ -186,7 +222,11 @@ def test_a_built_in_template_that_changed_gets_a_new_version_and_the_old_one_sta
 
     templates.install(now=NOW)
 
-    numbers = TemplateVersion.objects.filter(template__code="invitation").order_by("number").values_list("number", flat=True)
+    numbers = (
+        TemplateVersion.objects.filter(template__code="invitation")
+        .order_by("number")
+        .values_list("number", flat=True)
+    )
     assert list(numbers) == [1, 2]
     assert old.texts.count() == 2
 

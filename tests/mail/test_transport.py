@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from guestlist.mail import letters, transport
+from guestlist.mail import answers, letters, transport
 from guestlist.mail.templates import Rendered
 from guestlist.mail.transport import Parcel, Result, Server, SmtpTransport
 from tests.mail import mailserver
@@ -47,7 +47,9 @@ def parcel(recipient="noor@friend.example", text="Hello\n.\n..dots\n"):
 
 
 def connect(port, scheme="smtp", login="", **query):
-    settings = "&".join(f"{name}={value}" for name, value in {"ehlo": "shop.example", "timeout": 5, **query}.items())
+    settings = "&".join(
+        f"{name}={value}" for name, value in {"ehlo": "shop.example", "timeout": 5, **query}.items()
+    )
     return SmtpTransport(Server.parse(f"{scheme}://{login}127.0.0.1:{port}?{settings}"))
 
 
@@ -67,7 +69,11 @@ def test_mails_go_over_one_connection(server):
     assert answers[0].code == "2.0.0"
     assert "Queued as 1" in answers[0].text
     assert server.connections == 1
-    assert [envelope.rcpt_tos for envelope, _mail in server.mails] == [["a@x.example"], ["b@x.example"], ["c@x.example"]]
+    assert [envelope.rcpt_tos for envelope, _mail in server.mails] == [
+        ["a@x.example"],
+        ["b@x.example"],
+        ["c@x.example"],
+    ]
 
 
 def test_the_content_arrives_as_it_was_made(server):
@@ -174,7 +180,9 @@ def test_the_next_mail_goes_out_after_one_was_refused(server, stage):
     assert server.connections == 1
 
 
-@pytest.mark.parametrize(("stage", "code"), [("mail", "connection_lost"), ("rcpt", "connection_lost"), ("data", "no_answer")])
+@pytest.mark.parametrize(
+    ("stage", "code"), [("mail", "connection_lost"), ("rcpt", "connection_lost"), ("data", "no_answer")]
+)
 def test_a_dropped_line_defers_and_the_next_mail_connects_anew(server, stage, code):
     server.answers[stage] = "drop"
     smtp = connect(server.port)
@@ -212,7 +220,7 @@ def test_words_of_a_server_are_kept_short_and_printable(server):
     answer = deliver(server.port)
 
     assert answer.text.isprintable()
-    assert len(answer.text) == transport.MAX_ANSWER
+    assert len(answer.text) == answers.MAX_ANSWER
 
 
 def test_an_address_with_other_letters_goes_where_the_server_carries_them():
@@ -224,7 +232,7 @@ def test_an_address_with_other_letters_goes_where_the_server_carries_them():
     assert server.mails[0][1]["To"] == "noör@friend.example"
 
 
-def test_an_address_with_other_letters_fails_where_the_server_does_not(server):
+def test_an_address_with_other_letters_fails_where_the_server_does_not():
     with mailserver.running(MailServer(), enable_SMTPUTF8=False) as server:
         answers = deliver(server.port, parcel("noör@friend.example"), parcel())
 

@@ -1,7 +1,7 @@
 """The outbox at work: claim → prepare → hand over → record, one batch at a time.
 
-Commit means queued; a mail counts as sent when the server said so. A row is in one worker's hands at a time, by a lease; what
-could not be handed over in its time is put back and keeps its turn.
+Commit means queued; a mail counts as sent when the server said so. A row is in one worker's hands at a time, by a
+lease; what could not be handed over in its time is put back and keeps its turn.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Batch:
     stopped_senders: set[int] = field(default_factory=set)
 
 
-def run(  # noqa: PLR0913 - everything a worker is
+def run(
     *,
     kinds: Iterable[Kind],
     transport: Transport,

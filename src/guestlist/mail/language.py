@@ -54,7 +54,8 @@ class UnknownTag(MalformedTemplate):
 
     code = "unknown_tag"
     message = _(
-        "Line %(line)s: “%(words)s” is not understood. Only {{ variable }} and {%% if variable %%} … {%% endif %%} may be used."
+        "Line %(line)s: “%(words)s” is not understood. Only {{ variable }} and "
+        "{%% if variable %%} … {%% endif %%} may be used."
     )
 
 

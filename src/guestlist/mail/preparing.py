@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from guestlist.mail.kinds import Kind
     from guestlist.mail.models import Message
+    from guestlist.stores.models import StoreView
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def parcel(prepared: Prepared, *, now: datetime.datetime) -> Parcel:
     message, values, text = prepared.message, prepared.values, prepared.text
     view, identity = message.store_view, message.sender
     purpose = message.template_version.template.purpose
-    variables = shop.variables(view) | dict(values.variables)
+    variables = shop.variables(view) | _absolute(values.variables, view)
     for name in sorted(templates.required_of(purpose)):
         if not variables.get(name):
             raise UnusableValue(name=name)
@@ -98,6 +99,16 @@ def parcel(prepared: Prepared, *, now: datetime.datetime) -> Parcel:
         opt_out_url=variables.get("opt_out_url", ""),
     )
     return Parcel(mail=letters.build(letter), sender=sender.address, recipient=recipient.address)
+
+
+def _absolute(variables: Mapping[str, str], view: StoreView) -> dict[str, str]:
+    """Return the variables with each ``…_path`` of a kind that knows no store view as the ``…_url`` of the mail's."""
+    return {
+        f"{name.removesuffix('_path')}_url" if name.endswith("_path") else name: view.url(value)
+        if name.endswith("_path")
+        else value
+        for name, value in variables.items()
+    }
 
 
 def _settled(message: Message, verdict: Verdict, code: str, now: datetime.datetime) -> Outcome:
@@ -166,6 +177,7 @@ def _texts(rows: Sequence[Message]) -> dict[int, TemplateText]:
     for row in rows:
         texts = by_version.get(row.template_version_id, {})
         fallback = texts.get(FALLBACK_LANGUAGE) or next(iter(texts.values()), None)
-        if text := texts.get(row.store_view.language) or fallback:
-            chosen[row.pk] = text
+        found = texts.get(row.store_view.language, fallback)
+        if found is not None:
+            chosen[row.pk] = found
     return chosen

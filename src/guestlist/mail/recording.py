@@ -152,7 +152,7 @@ def _pause(settled: Settled, jitter: Callable[[], float]) -> timedelta:
     """Return how long to wait: as the server asked, else 1 minute × 2ⁿ with jitter, never more than 6 hours."""
     if settled.again_after is not None:
         return min(max(settled.again_after, timedelta(seconds=1)), LONGEST_PAUSE)
-    doubled = FIRST_PAUSE * 2 ** min(settled.outcome.message.tries, 10)
+    doubled = FIRST_PAUSE * (1 << min(settled.outcome.message.tries, 10))
     return min(doubled * (0.75 + jitter() / 2), LONGEST_PAUSE)
 
 

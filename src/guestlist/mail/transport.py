@@ -5,7 +5,6 @@ A :class:`Transport` takes one mail and gives one :class:`Answer`; it never rais
 
 from __future__ import annotations
 
-import enum
 import logging
 import re
 import smtplib
@@ -13,67 +12,24 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from guestlist.mail import answers
+from guestlist.mail.answers import Answer, Result
+
 if TYPE_CHECKING:
     from email.message import EmailMessage
+    from email.policy import EmailPolicy
+
+__all__ = ["Answer", "Parcel", "Result", "Server", "SmtpTransport", "Transport"]
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER = 400
-_NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
-# RFC 3463 and RFC 7372: the address or domain of the sender, and proofs of it, were refused.
-_ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9)")
-# Words, and only with a code that names no other reason: an address may contain them too.
-_NO_RELAY = re.compile(
-    r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|(unable|cannot|not) to? ?relay",
-    re.IGNORECASE,
-)
-_VAGUE = frozenset({"550", "551", "553", "554", "5.7.0", "5.7.1"})
-_AUTH_CODES = frozenset({530, 534, 535, 538})
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
-_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u024f]+")
-_AGAIN = re.compile(
-    r"(?:try again|retry|try later)\D{0,20}?(\d{1,6})\s*(s|sec|seconds?|m|min|minutes?|h|hours?)\b",
-    re.IGNORECASE,
-)
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 _IDLE_SECONDS = 20
 _CLOSING = 421
-
-
-class Result(enum.Enum):
-    """What came of handing a mail over."""
-
-    ACCEPTED = "accepted"
-    DEFERRED = "deferred"
-    """Not this mail, not now."""
-    BOUNCED = "bounced"
-    """The recipient's side refused it for good."""
-    FAILED = "failed"
-    """This mail cannot go this way at all; nobody's address is to blame."""
-    REFUSED_US = "refused_us"
-    """The server refuses the sender: nothing of theirs will go, and no address is to blame."""
-    UNREACHABLE = "unreachable"
-    """There is no server to talk to: nothing was tried, nothing is to blame."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said, or why it said nothing."""
-
-    result: Result
-    code: str
-    """The enhanced status code, else the reply code, else a word of our own."""
-    text: str = ""
-    """Its words: printable, at most 400 characters."""
-    no_such_address: bool = False
-    again_after: timedelta | None = None
-    """When the server named a time to try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +152,7 @@ class SmtpTransport:
             answer = self._converse(smtp, parcel)
         except (OSError, smtplib.SMTPException) as error:
             self.close()
-            return Answer(Result.DEFERRED, "connection_lost", _printable(str(error)))
+            return Answer(Result.DEFERRED, "connection_lost", answers.printable(str(error)))
         self._last_used = time.monotonic()
         return answer
 
@@ -255,19 +211,19 @@ class SmtpTransport:
                     Result.FAILED, "smtputf8", "The mail server does not carry addresses with such letters."
                 )
             options = ["SMTPUTF8", *(["BODY=8BITMIME"] if smtp.has_extn("8bitmime") else [])]
-            data = parcel.mail.as_bytes(policy=parcel.mail.policy.clone(utf8=True))
+            data = parcel.mail.as_bytes(policy=cast("EmailPolicy", parcel.mail.policy).clone(utf8=True))
         if smtp.has_extn("size"):
             options.append(f"SIZE={len(data)}")
         self._carried += 1
         code, text = smtp.mail(parcel.sender, options)
         if code != 250:  # noqa: PLR2004
-            return self._refused(smtp, _of_sender(code, text), code)
+            return self._refused(smtp, answers.of_sender(code, text), code)
         code, text = smtp.rcpt(parcel.recipient)
         if code not in {250, 251}:
-            return self._refused(smtp, _of_recipient(code, text), code)
+            return self._refused(smtp, answers.of_recipient(code, text), code)
         code, text = smtp.docmd("DATA")
         if code != 354:  # noqa: PLR2004
-            return self._refused(smtp, _of_recipient(code, text), code)
+            return self._refused(smtp, answers.of_recipient(code, text), code)
         return self._content(smtp, data)
 
     def _content(self, smtp: smtplib.SMTP, data: bytes) -> Answer:
@@ -277,10 +233,10 @@ class SmtpTransport:
         except (OSError, smtplib.SMTPException) as error:
             # After the final dot nobody knows; it is sent again under the same Message-ID.
             self.close()
-            return Answer(Result.DEFERRED, "no_answer", _printable(str(error)))
+            return Answer(Result.DEFERRED, "no_answer", answers.printable(str(error)))
         if code == 250:  # noqa: PLR2004
-            return Answer(Result.ACCEPTED, *_code_and_text(code, text))
-        return self._refused(smtp, _of_recipient(code, text), code)
+            return Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
+        return self._refused(smtp, answers.of_recipient(code, text), code)
 
     def _refused(self, smtp: smtplib.SMTP, answer: Answer, code: int) -> Answer:
         """Clear the connection for the next mail, or close it when the server is about to."""
@@ -298,55 +254,19 @@ def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
     except smtplib.SMTPAuthenticationError as error:
         if error.smtp_code < 500:  # noqa: PLR2004
             raise
-        code, text = _code_and_text(error.smtp_code, error.smtp_error)
+        code, text = answers.code_and_text(error.smtp_code, error.smtp_error)
         raise _RefusedUsError(Answer(Result.REFUSED_US, code, text)) from error
     except smtplib.SMTPNotSupportedError as error:
         raise _RefusedUsError(
-            Answer(Result.REFUSED_US, "auth_not_offered", _printable(str(error)))
+            Answer(Result.REFUSED_US, "auth_not_offered", answers.printable(str(error)))
         ) from error
 
 
-def _of_sender(code: int, text: bytes) -> Answer:
-    """Return what an answer to MAIL FROM means."""
-    shown, words = _code_and_text(code, text)
-    if not 500 <= code < 600:  # noqa: PLR2004
-        return _deferred(shown, words)
-    # Its size or its letters: this mail's own trouble (RFC 1870, RFC 6531).
-    own = code == 552 or shown in {"5.3.4", "5.6.7"}  # noqa: PLR2004
-    return Answer(Result.FAILED if own else Result.REFUSED_US, shown, words)
-
-
-def _of_recipient(code: int, text: bytes) -> Answer:
-    """Return what an answer to RCPT TO or to the content means."""
-    shown, words = _code_and_text(code, text)
-    if not 500 <= code < 600:  # noqa: PLR2004
-        return _deferred(shown, words)
-    if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown) or (shown in _VAGUE and _NO_RELAY.search(words)):
-        return Answer(Result.REFUSED_US, shown, words)
-    return Answer(Result.BOUNCED, shown, words, no_such_address=shown in _NO_SUCH_ADDRESS)
-
-
-def _deferred(code: str, words: str) -> Answer:
-    again = _AGAIN.search(words)
-    after = timedelta(seconds=int(again[1]) * _UNITS[again[2][0].lower()]) if again else None
-    return Answer(Result.DEFERRED, code, words, again_after=after)
-
-
 def _unreachable(error: Exception) -> Answer:
-    log.warning("The mail server cannot be reached: %s: %s", type(error).__name__, _printable(str(error)))
-    return Answer(Result.UNREACHABLE, "unreachable", _printable(f"{type(error).__name__}: {error}"))
-
-
-def _code_and_text(code: int, text: bytes) -> tuple[str, str]:
-    words = _printable(text.decode("utf-8", "replace"))
-    enhanced = _ENHANCED.match(words)
-    # A code of another class than the reply's is the server's mistake; the reply code rules (RFC 2034).
-    shown = enhanced.group() if enhanced and enhanced.group()[0] == str(code)[0] else str(code)
-    return shown, words
-
-
-def _printable(text: str) -> str:
-    return _NOT_PRINTABLE.sub(" ", text).strip()[:MAX_ANSWER]
+    log.warning(
+        "The mail server cannot be reached: %s: %s", type(error).__name__, answers.printable(str(error))
+    )
+    return Answer(Result.UNREACHABLE, "unreachable", answers.printable(f"{type(error).__name__}: {error}"))
 
 
 def _stuffed(data: bytes) -> bytes:

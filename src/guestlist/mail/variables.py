@@ -38,7 +38,7 @@ class Variable:
         return self.samples.get(language.split("-", maxsplit=1)[0], self.samples["en"])
 
 
-def _variable(  # noqa: PLR0913 - one argument for each column of the table below
+def _variable(
     name: str,
     sentence: StrOrPromise,
     en: str,

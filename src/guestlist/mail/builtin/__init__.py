@@ -1,7 +1,7 @@
 """The templates that come with Guestlist, one folder per template with MJML and text per language.
 
-`<mj-include path="…" />` and `<!-- ….txt -->` stand for a file of this folder; they are filled in before the compiler sees them,
-so that what staff copy is whole. The first line of a text file is the subject.
+`<mj-include path="…" />` and `<!-- ….txt -->` stand for a file of this folder; they are filled in before the compiler
+sees them, so that what staff copy is whole. The first line of a text file is the subject.
 """
 
 from __future__ import annotations

@@ -1,0 +1,97 @@
+"""What a mail server's answers mean: for this mail, for its address, or for us."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+MAX_ANSWER = 400
+_NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
+# RFC 3463 and RFC 7372: the address or domain of the sender, and proofs of it, were refused.
+_ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9)")
+# Words, and only with a code that names no other reason: an address may contain them too.
+_NO_RELAY = re.compile(
+    r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|(unable|cannot|not) to? ?relay",
+    re.IGNORECASE,
+)
+_VAGUE = frozenset({"550", "551", "553", "554", "5.7.0", "5.7.1"})
+_AUTH_CODES = frozenset({530, 534, 535, 538})
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\u024f]+")
+_AGAIN = re.compile(
+    r"(?:try again|retry|try later)\D{0,20}?(\d{1,6})\s*(s|sec|seconds?|m|min|minutes?|h|hours?)\b",
+    re.IGNORECASE,
+)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Result(enum.Enum):
+    """What came of handing a mail over."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    """Not this mail, not now."""
+    BOUNCED = "bounced"
+    """The recipient's side refused it for good."""
+    FAILED = "failed"
+    """This mail cannot go this way at all; nobody's address is to blame."""
+    REFUSED_US = "refused_us"
+    """The server refuses the sender: nothing of theirs will go, and no address is to blame."""
+    UNREACHABLE = "unreachable"
+    """There is no server to talk to: nothing was tried, nothing is to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said, or why it said nothing."""
+
+    result: Result
+    code: str
+    """The enhanced status code, else the reply code, else a word of our own."""
+    text: str = ""
+    """Its words: printable, at most 400 characters."""
+    no_such_address: bool = False
+    again_after: timedelta | None = None
+    """When the server named a time to try again."""
+
+
+def of_sender(code: int, text: bytes) -> Answer:
+    """Return what an answer to MAIL FROM means."""
+    shown, words = code_and_text(code, text)
+    if not 500 <= code < 600:  # noqa: PLR2004
+        return _deferred(shown, words)
+    # Its size or its letters: this mail's own trouble (RFC 1870, RFC 6531).
+    own = code == 552 or shown in {"5.3.4", "5.6.7"}  # noqa: PLR2004
+    return Answer(Result.FAILED if own else Result.REFUSED_US, shown, words)
+
+
+def of_recipient(code: int, text: bytes) -> Answer:
+    """Return what an answer to RCPT TO or to the content means."""
+    shown, words = code_and_text(code, text)
+    if not 500 <= code < 600:  # noqa: PLR2004
+        return _deferred(shown, words)
+    if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown) or (shown in _VAGUE and _NO_RELAY.search(words)):
+        return Answer(Result.REFUSED_US, shown, words)
+    return Answer(Result.BOUNCED, shown, words, no_such_address=shown in _NO_SUCH_ADDRESS)
+
+
+def _deferred(code: str, words: str) -> Answer:
+    again = _AGAIN.search(words)
+    after = timedelta(seconds=int(again[1]) * _UNITS[again[2][0].lower()]) if again else None
+    return Answer(Result.DEFERRED, code, words, again_after=after)
+
+
+def code_and_text(code: int, text: bytes | str) -> tuple[str, str]:
+    """Return the enhanced status code, or the reply code where there is none, and the words."""
+    words = printable(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+    enhanced = _ENHANCED.match(words)
+    # A code of another class than the reply's is the server's mistake; the reply code rules (RFC 2034).
+    shown = enhanced.group() if enhanced and enhanced.group()[0] == str(code)[0] else str(code)
+    return shown, words
+
+
+def printable(text: str) -> str:
+    """Return the words as they may be kept and shown: on one line, bounded."""
+    return _NOT_PRINTABLE.sub(" ", text).strip()[:MAX_ANSWER]
