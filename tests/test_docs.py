@@ -1,0 +1,65 @@
+"""The tables in the documentation say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from guestlist.invitations.config import Invitations
+from guestlist.invitations.lifecycle import MOVES
+from guestlist.stores import config
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def rows(page: str, mark: str) -> list[list[str]]:
+    """Return the body of the table between the marks, cell by cell."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    part = text.split(f"<!-- {mark}:")[1].split(f"<!-- /{mark} -->")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_moves_in_concepts_are_those_of_the_lifecycle():
+    documented = {(origin, target): reasons for origin, target, reasons in rows("concepts.md", "moves")}
+
+    assert documented == {
+        (
+            str(move.origin.label) if move.origin else "–",
+            str(move.target.label),
+        ): ", ".join(sorted(move.reasons))
+        if len(move.reasons) > 1
+        else next(iter(move.reasons)).value
+        for move in MOVES
+    }
+
+
+def test_every_option_is_documented_with_its_scope():
+    documented = {
+        code.removeprefix("invitations."): (label, scope)
+        for label, code, scope, _values, _default in rows("configuration.md", "options")
+    }
+
+    assert documented == {
+        name: (
+            str(config.about(field).label),
+            config.about(field).narrowest.name.lower().replace("_", " "),
+        )
+        for name, field in Invitations.model_fields.items()
+    }
+
+
+def test_every_variable_of_the_environment_is_documented():
+    settings = (ROOT / "src/guestlist/settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'(?:_environment|_switch|_secret)\(\s*"([A-Z_]+)"', settings))
+
+    assert {name for name, *_ in rows("configuration.md", "environment")} == read
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/**/*.md")), ids=str)
+def test_links_between_pages_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
