@@ -1,12 +1,20 @@
 """The commands of Guestlist. Django is imported only by the command that needs it."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import guestlist
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from guestlist.mail.transport import Transport
 
 _EPILOG = "More about a command: guestlist COMMAND --help"
 
@@ -56,7 +64,17 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(options: argparse.Namespace, _rest: list[str]) -> int:
     from guestlist.demo import run
 
-    return run.main(options)
+    return run.main(port=options.port, data=options.data, reset=options.reset, work=_work)
+
+
+def _work(stop: threading.Event, transport: Transport) -> None:
+    """Do the worker's jobs beside the demo's pages; a mail server in the environment takes the inbox's place."""
+    from guestlist.worker import jobs, loop
+
+    loop.run(
+        stop=stop,
+        work=jobs.all_jobs(transport=loop.configured_transport() or transport, worker=jobs.worker_name()),
+    )
 
 
 def _test(_options: argparse.Namespace, rest: list[str]) -> int:

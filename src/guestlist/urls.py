@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.conf.urls.static import static
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.static import serve
 
 from guestlist.backoffice import urls as backoffice
 from guestlist.storefront import urls as storefront
@@ -13,6 +13,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/", include(backoffice.urlpatterns)),
     path("health/", include(backoffice.health_urlpatterns)),
 ]
+
+if settings.DEMO or settings.DEBUG:
+    # A real shop's web server serves these files.
+    urlpatterns.append(path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}))
 
 if settings.DEMO:
     from guestlist.demo import urls as demo
@@ -26,7 +30,6 @@ if settings.DEMO:
 urlpatterns += [
     path("account/", include(storefront.account_urlpatterns)),
     path("", include((storefront.urlpatterns, "storefront"))),
-    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
 
 handler403 = "guestlist.storefront.errors.forbidden"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -43,7 +44,13 @@ def mails(request: HttpRequest) -> HttpResponse:
     if wanted:
         found = found.filter(recipient__icontains=wanted)
     page = Paginator(found, _PER_PAGE).get_page(request.GET.get("page"))
-    context = {"mails": page, "to": wanted, "refuses": transport.REFUSES, "hesitates": transport.HESITATES}
+    context = {
+        "mails": page,
+        "to": wanted,
+        "sends": bool(settings.GUESTLIST_SMTP_URL),
+        "refuses": transport.REFUSES,
+        "hesitates": transport.HESITATES,
+    }
     return render(request, "demo/inbox.html", context)
 
 
