@@ -23,7 +23,7 @@ MAX_LOCAL_PART = 64
 # RFC 5321 dot-string with RFC 6531's non-ASCII letters; quoted local parts are legal but nobody's friend has one.
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\xa0\"(),:;<>@\[\\\]]+")
 _SEPARATORS = re.compile(r"[,;\s\u200b]+")
-_NAMED = re.compile(r"(?:\"[^\"]*\"|[^<>,;\"\n]*)<([^<>\s]*)>")
+_BRACKETED = re.compile(r"<([^<>\s]*)>")
 
 _FAMILIAR_DOMAINS = (
     "gmail.com",
@@ -54,7 +54,9 @@ class AddressTooLong(MalformedAddress):
     """The text is longer than mail servers accept."""
 
     code = "address_too_long"
-    message = _("This address is too long: mail servers accept at most 254 characters, 64 of them before the @.")
+    message = _(
+        "This address is too long: mail servers accept at most 254 characters, 64 of them before the @."
+    )
 
 
 def normalize(text: str) -> str:
@@ -71,9 +73,11 @@ def normalize(text: str) -> str:
     local_part, at, domain = typed.rpartition("@")
     if not at or not local_part or not domain or not _LOCAL_PART.fullmatch(local_part):
         raise MalformedAddress(address=shown)
-    if local_part.startswith(".") or local_part.endswith(".") or ".." in local_part or "." not in domain.strip("."):
+    if local_part.startswith(".") or local_part.endswith(".") or ".." in local_part:
         raise MalformedAddress(address=shown)
-    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for character in typed):
+    if any(
+        unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for character in typed
+    ):
         raise MalformedAddress(address=shown)
     if len(typed) > MAX_LENGTH or len(local_part.encode()) > MAX_LOCAL_PART:
         raise AddressTooLong(address=shown)
@@ -81,11 +85,13 @@ def normalize(text: str) -> str:
         ascii_domain = idna.encode(domain, uts46=True, std3_rules=True, transitional=False).decode("ascii")
     except (idna.IDNAError, UnicodeError):
         raise MalformedAddress(address=shown) from None
-    last_label = ascii_domain.rpartition(".")[2]
-    if last_label.isdigit():
+    # After the mapping: other scripts have full stops of their own, and a root's stop would make a second spelling.
+    host, dot, ending = ascii_domain.lower().rstrip(".").rpartition(".")
+    if not dot or ending.isdigit():
         raise MalformedAddress(address=shown)
-    normal = f"{local_part.lower()}@{ascii_domain.lower()}"
-    if len(normal) > MAX_LENGTH:
+    normal = f"{unicodedata.normalize('NFC', local_part.lower())}@{host}.{ending}"
+    # Once more: lower-casing can lengthen a letter, and so can a domain's A-labels.
+    if len(normal) > MAX_LENGTH or len(normal.rpartition("@")[0].encode()) > MAX_LOCAL_PART:
         raise AddressTooLong(address=shown)
     return normal
 
@@ -110,11 +116,12 @@ def split_named(text: str) -> list[Entry]:
     """Return the pasted addresses like :func:`split`, each with the name of ``Name <address>`` where there was one."""
     entries: list[Entry] = []
     position = 0
-    for match in _NAMED.finditer(text):
-        before, name = text[position : match.start()], match.group(0).rpartition("<")[0]
+    for match in _BRACKETED.finditer(text):
+        before = text[position : match.start()]
+        rest, name = _name_at_end(before)
         # Bare addresses may stand in the same line before the name: "a@example.com Ann <ann@example.com>".
         plain = [part for part in _SEPARATORS.split(name) if "@" in part] if '"' not in name else []
-        entries += [Entry(part) for part in _SEPARATORS.split(before) if part]
+        entries += [Entry(part) for part in _SEPARATORS.split(rest) if part]
         entries += [Entry(part) for part in plain]
         for part in plain:
             name = name.replace(part, "", 1)
@@ -122,6 +129,15 @@ def split_named(text: str) -> list[Entry]:
         position = match.end()
     entries += [Entry(part) for part in _SEPARATORS.split(text[position:]) if part]
     return entries
+
+
+def _name_at_end(before: str) -> tuple[str, str]:
+    """Return what stands before a bracket in two parts: other addresses, and the name that belongs to the bracket."""
+    trimmed = before.rstrip()
+    if trimmed.endswith('"') and (opening := trimmed.rfind('"', 0, -1)) >= 0:
+        return before[:opening], trimmed[opening:]
+    start = max(before.rfind(character) for character in ',;\n<>"') + 1
+    return before[:start], before[start:]
 
 
 def suggestion(address: str) -> str | None:
@@ -142,10 +158,14 @@ def suggestion(address: str) -> str | None:
 def _one_slip_apart(one: str, other: str) -> bool:
     if abs(len(one) - len(other)) > 1:
         return False
-    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
     if len(one) == len(other):
         exchanged = one[start : start + 2] == other[start : start + 2][::-1]
-        return one[start + 1 :] == other[start + 1 :] or (exchanged and one[start + 2 :] == other[start + 2 :])
+        return one[start + 1 :] == other[start + 1 :] or (
+            exchanged and one[start + 2 :] == other[start + 2 :]
+        )
     longer, shorter = (one, other) if len(one) > len(other) else (other, one)
     return longer[start + 1 :] == shorter[start:]
 
