@@ -190,6 +190,17 @@ def test_an_address_that_does_not_exist_is_suppressed_and_a_full_mailbox_is_not(
     ]
 
 
+def test_the_answers_that_are_kept_do_not_name_the_address(shop):
+    queue(shop, range(2))
+    kind = Friends(addresses={1: "noor@@friend.example"})
+    basket = Basket({"*": Answer(Result.BOUNCED, "5.1.1", "<Friend0@Friend.example> unknown here")})
+
+    run(kind, basket)
+
+    answers = Attempt.objects.order_by("message").values_list("code", "answer")
+    assert list(answers) == [("5.1.1", "<…> unknown here"), ("malformed_address", "")]
+
+
 @pytest.mark.requirement("trust-12")
 @pytest.mark.parametrize(
     ("changed", "code"),

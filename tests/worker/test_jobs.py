@@ -30,7 +30,12 @@ def test_every_kind_has_a_code_of_its_own_that_fits_and_a_template():
 
     assert len(set(codes)) == len(codes)
     assert max(map(len, codes)) <= Message._meta.get_field("kind").max_length
-    assert {kind.purpose for kind in jobs.KINDS} == {"invitation", "confirm_address", "reset_password", "account_exists"}
+    assert {kind.purpose for kind in jobs.KINDS} == {
+        "invitation",
+        "confirm_address",
+        "reset_password",
+        "account_exists",
+    }
 
 
 def test_account_mail_goes_out():
@@ -64,7 +69,7 @@ def test_the_batch_size_is_the_websites():
 
 
 def test_delivery_waits_when_no_server_answers():
-    queue(make_shop(), range(2), kind="account_exists")
+    queue(make_shop(), range(2), kind="account_exists", template="account_exists")
     User.objects.bulk_create([User(pk=n, email=f"{n}@friend.example") for n in range(1, 2)])
 
     with pytest.raises(NoServerError, match="refused"):

@@ -86,6 +86,6 @@ def reclaim(*, now: datetime.datetime) -> int:
 
     Whether the server took them before is in doubt; they are sent again under the same Message-ID.
     """
-    return Message.objects.filter(state=MessageState.LEASED, lease_until__lt=now).update(
-        state=MessageState.READY, worker="", lease_until=None
-    )
+    expired = Message.objects.filter(state=MessageState.LEASED, lease_until__lt=now)
+    # Asked first: on SQLite an UPDATE takes the one writer's place, also when it finds nothing.
+    return expired.update(state=MessageState.READY, worker="", lease_until=None) if expired.exists() else 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -165,14 +166,23 @@ def _handed_over(prepared: Prepared, batch: _Batch) -> Answer:
     """Make one mail and hand it over; a mail that cannot be made fails alone."""
     try:
         parcel = preparing.parcel(prepared, now=batch.clock())
-        return batch.transport.deliver(parcel)
+        return _nameless(batch.transport.deliver(parcel), parcel.recipient)
     except Refusal as refusal:
-        log.warning("Mail %s cannot be made: %s", prepared.message.pk, refusal.code)
-        return Answer(Result.FAILED, refusal.code, str(refusal)[:400])
+        # Only what is at fault: its value, or the sentence with it, may be an address.
+        words = str(refusal.data.get("name") or refusal.data.get("header") or "")
+        log.warning("Mail %s cannot be made: %s %s", prepared.message.pk, refusal.code, words)
+        return Answer(Result.FAILED, refusal.code, words)
     except Exception as error:
         log.exception("Mail %s cannot be made or handed over.", prepared.message.pk)
         batch.transport.close()
         return Answer(Result.FAILED, "mail_error", type(error).__name__)
+
+
+def _nameless(answer: Answer, recipient: str) -> Answer:
+    """Return the answer without the address: servers repeat it, but what is kept must not outlive its erasure."""
+    if not answer.text:
+        return answer
+    return replace(answer, text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
 
 
 def _settled(prepared: Prepared, answer: Answer, now: datetime.datetime) -> Settled:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FALLBACK_LANGUAGE = "en"
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -168,16 +166,14 @@ def _without_suppressed(
 
 
 def _texts(rows: Sequence[Message]) -> dict[int, TemplateText]:
-    """Return the words for each row: in its store view's language, else in English, else in any."""
+    """Return the words for each row, by row id, in its store view's language where there are any."""
     versions = {row.template_version_id for row in rows}
-    by_version: dict[int, dict[str, TemplateText]] = {}
+    by_version: dict[int, list[TemplateText]] = {}
     for text in TemplateText.objects.filter(version__in=versions).order_by("version", "language"):
-        by_version.setdefault(text.version_id, {})[text.language] = text
+        by_version.setdefault(text.version_id, []).append(text)
     chosen = {}
     for row in rows:
-        texts = by_version.get(row.template_version_id, {})
-        fallback = texts.get(FALLBACK_LANGUAGE) or next(iter(texts.values()), None)
-        found = texts.get(row.store_view.language, fallback)
+        found = templates.in_language(by_version.get(row.template_version_id, []), row.store_view.language)
         if found is not None:
             chosen[row.pk] = found
     return chosen

@@ -18,7 +18,7 @@ from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "Compiled",
@@ -27,6 +27,7 @@ __all__ = [
     "Rendered",
     "compile_mjml",
     "compiled",
+    "in_language",
     "install",
     "parse",
     "render",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 MAX_SUBJECT_TEMPLATE = 250
+FALLBACK_LANGUAGE = "en"
 
 
 class MissingVariables(Refusal):
@@ -115,6 +117,13 @@ def compiled(*, purpose: str, subject: str, text: str, html: str) -> Compiled:
         text=parse(text, variables=variables),
         html=parse(html, variables=variables),
     )
+
+
+def in_language(texts: Iterable[TemplateText], language: str) -> TemplateText | None:
+    """Return the words that a store view with this language gets: its own, else English, else any; None without any."""
+    by_language = {text.language: text for text in texts}
+    fallback = by_language.get(FALLBACK_LANGUAGE) or next(iter(by_language.values()), None)
+    return by_language.get(language, fallback)
 
 
 def install(*, now: datetime.datetime) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from guestlist.mail.transport import Server, SmtpTransport, Transport
 from guestlist.worker import jobs
@@ -50,7 +50,7 @@ def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE) -> No
                 busy = _do(turn, stop) or busy
         if not busy:
             stop.wait(idle)
-    close_old_connections()
+    connections.close_all()
     log.info("worker stopped")
 
 
