@@ -23,10 +23,14 @@ _LINK = re.compile(
     | [^\W_][\w-]*\.[^\W\d_]{2,}  # a bare domain, in whatever script
     | \b\d{1,3}(\.\d{1,3}){3}\b   # an IPv4 address
     | [\[({]\s*(dot|punt|point)\s*[\])}]
-    | \b(mailto|tel|javascript|data):
+    | \b(mailto|tel|javascript|data):\S
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029]")
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\ufeff\u00ad"))
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
+"""The flags of England and the like: a black flag and letters that only belong there (UTS 51, ED-14a)."""
 _HARMLESS = {"\n", "\t"}
 _JOINERS = {"\u200c", "\u200d"}
 """Zero-width joiners: emoji and several scripts are written with them."""
@@ -62,13 +66,13 @@ def clean(text: str, *, links_allowed: bool) -> str:
     :raises MessageHasControls: when it has control or direction-changing characters.
     :raises MessageHasLink: when links are refused and something looks like one; the words are quoted.
     """
-    message = unicodedata.normalize(
-        "NFC", text[: 8 * MAX_LENGTH].replace("\r\n", "\n").replace("\r", "\n").strip()
-    )
-    if len(text.strip()) > MAX_LENGTH and len(message) > MAX_LENGTH:
-        raise MessageTooLong(length=len(text.strip()), max=MAX_LENGTH)
-    message = message.replace("\u200b", "").replace("\ufeff", "").replace("\u00ad", "")
-    if any(_is_control(character) for character in message):
+    typed = _LINE_ENDS.sub("\n", text).strip()
+    # No composition is shorter than an eighth: of a huge text a part is enough to refuse it.
+    message = unicodedata.normalize("NFC", typed[: 8 * MAX_LENGTH])
+    if len(message) > MAX_LENGTH:
+        raise MessageTooLong(length=len(typed), max=MAX_LENGTH)
+    message = message.translate(_INVISIBLE).strip()
+    if any(_is_control(character) for character in _FLAG.sub("", message)):
         raise MessageHasControls
     if not links_allowed:
         for word in message.split():
@@ -84,5 +88,8 @@ def _is_control(character: str) -> bool:
 
 
 def _plain(word: str) -> str:
-    visible = "".join(character for character in word if unicodedata.category(character) != "Cf")
-    return unicodedata.normalize("NFKC", visible.translate(_LOOK_ALIKES)).translate(_LOOK_ALIKES)
+    """Return the word as an eye takes it in: wide and raised letters plain, accents and what has no width left out."""
+    spread = unicodedata.normalize("NFKD", word.translate(_LOOK_ALIKES)).translate(_LOOK_ALIKES)
+    return "".join(
+        character for character in spread if unicodedata.category(character) not in {"Cf", "Mn", "Me"}
+    )
