@@ -1,0 +1,105 @@
+"""Who the signed-in staff member is, and what the menu may show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import PermissionDenied
+
+from guestlist.customers import grants
+from guestlist.stores.actors import Permission
+from guestlist.stores.models import StoreView, Website
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from guestlist.stores.actors import Actor
+
+_UTC = ZoneInfo("UTC")
+
+
+@dataclass
+class Staff:
+    """The staff member of a request, with the websites and store views that they may see."""
+
+    actor: Actor
+
+    @cached_property
+    def websites(self) -> list[Website]:
+        """The visible websites, by name."""
+        visible = Website.objects.visible_to(self.actor)
+        return list(visible.select_related("default_store_view").order_by("name", "pk"))
+
+    @cached_property
+    def store_views(self) -> list[StoreView]:
+        """The visible websites' store views, website by website, the default one first."""
+        defaults = {website.default_store_view_id for website in self.websites}
+        views = StoreView.objects.visible_to(self.actor).select_related("website")
+        return sorted(
+            views, key=lambda view: (view.website.name, view.website_id, view.pk not in defaults, view.pk)
+        )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone that their pages show times in: that of their first website's default store view."""
+        view = next((one.default_store_view for one in self.websites if one.default_store_view), None)
+        return ZoneInfo(view.time_zone) if view else _UTC
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the permission holds at any website."""
+        allowed = self.actor.website_ids(permission)
+        return allowed is None or bool(allowed)
+
+    def require(self, permission: Permission) -> None:
+        """Refuse whoever has the permission nowhere, with the page that says so."""
+        if not self.may(permission):
+            raise PermissionDenied
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether they may do everything everywhere: only they hand out rights, for nobody may give what they lack."""
+        return all(self.actor.may(permission, None) for permission in Permission)
+
+
+def of(request: HttpRequest) -> Staff:
+    """Return the staff member of the request; their rights are read once."""
+    kept: Staff | None = getattr(request, "_guestlist_staff", None)
+    if kept is None:
+        kept = Staff(grants.actor_of(request.user))  # type: ignore[arg-type]  # behind admin_view
+        request._guestlist_staff = kept  # type: ignore[attr-defined]  # noqa: SLF001 - ours
+    return kept
+
+
+def may_enter(request: HttpRequest) -> bool:
+    """Show the home page to every staff member."""
+    return bool(request.user.is_authenticated)
+
+
+def may_view(request: HttpRequest) -> bool:
+    """Show what whoever sees invitations sees."""
+    return of(request).may(Permission.VIEW)
+
+
+def may_configure(request: HttpRequest) -> bool:
+    """Show the configuration."""
+    return of(request).may(Permission.CONFIGURE)
+
+
+def may_see_templates(request: HttpRequest) -> bool:
+    """Show senders and templates."""
+    return of(request).may(Permission.TEMPLATES)
+
+
+def is_owner(request: HttpRequest) -> bool:
+    """Show staff and their rights."""
+    return of(request).is_owner
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Return what every page of the staff site needs."""
+    from guestlist.backoffice.site import site  # noqa: PLC0415 - the site reads this module
+
+    return site.each_context(request)

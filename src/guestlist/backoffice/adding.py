@@ -1,0 +1,299 @@
+"""Inviting people as staff: the form, the mail as it will look, and what became of each address."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from guestlist import addresses as mailbox
+from guestlist.backoffice import access, previews
+from guestlist.customers.models import CustomerGroup
+from guestlist.invitations import actions, config
+from guestlist.invitations import message as words
+from guestlist.occasions.models import Occasion
+from guestlist.refusal import Refusal
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guestlist.backoffice.access import Staff
+    from guestlist.stores.models import StoreView
+
+AS_CONFIGURED = "configured"
+NOW, LATER, KEEP = "now", "later", "keep"
+
+_FIELD_OF = {
+    "nobody_invited": "addresses",
+    "too_many_addresses": "addresses",
+    "message_too_long": "message",
+    "message_has_controls": "message",
+    "not_permitted": "store_view",
+    "no_sender": "store_view",
+    "no_template": "store_view",
+}
+
+REASONS = {
+    "open_invitation": gettext_lazy("already invited"),
+    "already_customer": gettext_lazy("already a customer"),
+    "suppressed": gettext_lazy("not to be mailed"),
+    "malformed_address": gettext_lazy("not an e-mail address"),
+    "address_too_long": gettext_lazy("too long for an e-mail address"),
+    "repeated": gettext_lazy("entered twice"),
+}
+"""Why an address was not invited, by the refusal's code, as the end of "1 not sent: …"."""
+
+
+class AddForm(forms.Form):
+    """What staff fill in; the fields stay as they were typed whatever the answer."""
+
+    addresses = forms.CharField(
+        label=gettext_lazy("E-mail addresses"),
+        help_text=gettext_lazy("One per line, or with commas between them. “Name <address>” works too."),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+    )
+    message = forms.CharField(
+        label=gettext_lazy("Message"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 5, "data-count": words.MAX_LENGTH}),
+    )
+    store_view = forms.ChoiceField(label=gettext_lazy("Send from"))
+    group = forms.ChoiceField(
+        label=gettext_lazy("Invitee group"),
+        help_text=gettext_lazy("The customer group that they get when they register."),
+    )
+    occasion = forms.ChoiceField(label=gettext_lazy("Occasion"), required=False)
+    when = forms.ChoiceField(
+        label=gettext_lazy("When"), widget=forms.RadioSelect, choices=[], initial=NOW
+    )
+    at = forms.DateTimeField(
+        label=gettext_lazy("Send at"),
+        required=False,
+        help_text=gettext_lazy("In the time of the store view it is sent from."),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%d-%m-%Y %H:%M"],
+    )
+
+    def __init__(self, staff: Staff, now: datetime.datetime, data: Any = None) -> None:  # noqa: ANN401 - a QueryDict
+        """Offer the store views where this staff member may add, and what goes with them."""
+        super().__init__(data)
+        self.staff, self.now = staff, now
+        may = staff.actor.may
+        self.views = {
+            str(view.pk): view for view in staff.store_views if may(Permission.ADD, view.website_id)
+        }
+        self.groups = {str(one.pk): one for one in CustomerGroup.objects.order_by("name", "pk")}
+        self.occasions = {str(one.pk): one for one in _occasions(staff, now)}
+        names = Counter(view.name for view in self.views.values())
+        self.has_many_views = len(self.views) > 1
+        self._offer("store_view", [(pk, _view_name(one, names)) for pk, one in self.views.items()])
+        self._offer(
+            "group",
+            [
+                ("", _("Choose …")),
+                (AS_CONFIGURED, _("As configured")),
+                *((pk, one.name) for pk, one in self.groups.items()),
+            ],
+        )
+        several = len({view.website_id for view in self.views.values()}) > 1
+        titles = {
+            pk: f"{one.title} ({one.website.name})" if several else one.title
+            for pk, one in self.occasions.items()
+        }
+        self._offer("occasion", [("", _("The shop itself")), *titles.items()])
+        sending = [(NOW, _("Send now")), (LATER, _("Send later"))] if staff.may(Permission.SEND) else []
+        self._offer("when", [*sending, (KEEP, _("Do not send yet: keep as Not Sent"))])
+        if not sending:
+            self.fields["when"].initial = KEEP
+        if not self.has_many_views:
+            self.fields["store_view"].widget = forms.HiddenInput()
+            self.fields["store_view"].initial = next(iter(self.views), "")
+        for name in self.errors if self.is_bound else ():
+            self._mark(name)
+
+    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+        field.choices = choices
+
+    def _mark(self, name: str) -> None:
+        if name in self.fields:
+            self.fields[name].widget.attrs["aria-invalid"] = "true"
+
+    def clean(self) -> dict[str, Any]:
+        """See to it that occasion and time fit the store view."""
+        cleaned = dict(super().clean() or {})
+        view = self.views.get(cleaned.get("store_view", ""))
+        occasion = self.occasions.get(cleaned.get("occasion", ""))
+        if view and occasion and occasion.website_id != view.website_id:
+            self.add_error("occasion", _("This occasion belongs to another website. Choose one of its own."))
+        if cleaned.get("when") == LATER and view and "at" not in self.errors:
+            moment = cleaned.get("at")
+            if moment is None:
+                self.add_error("at", _("Choose when the mail is sent."))
+            else:
+                # Read as typed: the field made it a moment of the page's zone, which need not be the store view's.
+                moment = moment.replace(tzinfo=ZoneInfo(view.time_zone))
+                cleaned["at"] = moment
+                if moment <= self.now:
+                    self.add_error("at", _("This moment has passed. Choose a later one."))
+        return cleaned
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Put a refusal on the field that it is about."""
+        name = _FIELD_OF.get(refusal.code)
+        self.add_error(name, str(refusal))
+        if name:
+            self._mark(name)
+
+    @property
+    def view(self) -> StoreView:
+        """The store view that was chosen."""
+        return self.views[self.cleaned_data["store_view"]]
+
+    @property
+    def ready_at(self) -> datetime.datetime | None:
+        """When the mail may leave; None keeps the invitations as Not Sent."""
+        when = self.cleaned_data["when"]
+        return {NOW: self.now, LATER: self.cleaned_data.get("at"), KEEP: None}[when]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """Show the form; show the mail as it will look; or invite, and keep in the form what was not invited."""
+    staff, now = access.of(request), timezone.now()
+    staff.require(Permission.ADD)
+    if request.method != "POST":
+        return _shown(request, AddForm(staff, now))
+    form = AddForm(staff, now, request.POST)
+    if not form.is_valid():
+        return _shown(request, form, status=422)
+    try:
+        if request.POST.get("do") == "preview":
+            return _shown(request, form, preview=_preview(form), again=request.POST.getlist("again"))
+        verdicts = _invite(form, request.POST.getlist("again"))
+    except Refusal as refusal:
+        form.refuse(refusal)
+        return _shown(request, form, status=422)
+    _tell(request, form, verdicts)
+    refused = [one for one in verdicts if one.refusal is not None]
+    if not refused:
+        return HttpResponseRedirect(reverse("admin:invitations"))
+    return _shown(request, _kept(form, refused), verdicts=refused)
+
+
+def _invite(form: AddForm, again: Sequence[str]) -> list[actions.Verdict]:
+    view, cleaned = form.view, form.cleaned_data
+    return actions.invite_as_staff(
+        actor=form.staff.actor,
+        store_view=view,
+        addresses=_entered(cleaned["addresses"]),
+        message=cleaned["message"],
+        group=form.groups.get(cleaned["group"]),
+        occasion=form.occasions.get(cleaned["occasion"]),
+        ready_at=form.ready_at,
+        again=_normalized(again),
+        config=config.of(view),
+        now=form.now,
+    )
+
+
+def _preview(form: AddForm) -> previews.Preview:
+    view, cleaned = form.view, form.cleaned_data
+    text = words.clean(cleaned["message"], links_allowed=True)
+    first = next(iter(mailbox.split(cleaned["addresses"])), "")
+    occasion = form.occasions.get(cleaned["occasion"])
+    return previews.of_invitation(view, message=text, occasion=occasion, address=first, now=form.now)
+
+
+def _entered(text: str) -> list[str]:
+    """Return the addresses, one a text; those with a name keep it."""
+    return [
+        f'"{name}" <{one.address}>' if (name := one.name.replace('"', "").replace("\\", "")) else one.address
+        for one in mailbox.split_named(text)
+    ]
+
+
+def _normalized(texts: Sequence[str]) -> set[str]:
+    found = set()
+    for text in texts:
+        try:
+            found.add(mailbox.normalize(text))
+        except mailbox.MalformedAddress:
+            continue  # a row that was edited away
+    return found
+
+
+def _kept(form: AddForm, refused: Sequence[actions.Verdict]) -> AddForm:
+    """Return the form with only the addresses that were not invited, so that they can be put right."""
+    names = {one.address: one.name for one in mailbox.split_named(form.cleaned_data["addresses"])}
+    lines = dict.fromkeys(
+        f"{names[one.address]} <{one.address}>" if names.get(one.address) else one.address for one in refused
+    )
+    data = form.data.copy()
+    data["addresses"] = "\n".join(lines)
+    return AddForm(form.staff, form.now, data)
+
+
+def _tell(request: HttpRequest, form: AddForm, verdicts: Sequence[actions.Verdict]) -> None:
+    counted = Counter(one.code for one in verdicts)
+    invited = counted.pop("invited", 0)
+    said = {
+        NOW: ngettext("%(count)s sent", "%(count)s sent", invited),
+        LATER: ngettext("%(count)s scheduled", "%(count)s scheduled", invited),
+        KEEP: ngettext("%(count)s kept as Not Sent", "%(count)s kept as Not Sent", invited),
+    }[form.cleaned_data["when"]] % {"count": invited}
+    refused = [
+        _("%(count)s not sent: %(reason)s") % {"count": count, "reason": REASONS.get(code, code)}
+        for code, count in sorted(counted.items())
+    ]
+    level = messages.WARNING if refused else messages.SUCCESS
+    messages.add_message(request, level, ", ".join([said, *refused]) + ".")
+
+
+def _shown(  # noqa: PLR0913 - what the page may show
+    request: HttpRequest,
+    form: AddForm,
+    *,
+    verdicts: Sequence[actions.Verdict] = (),
+    preview: previews.Preview | None = None,
+    again: Sequence[str] = (),
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        **access.context(request),
+        "title": _("Add invitations"),
+        "form": form,
+        "verdicts": verdicts,
+        "preview": preview,
+        "again": again,
+        "max_length": words.MAX_LENGTH,
+        "later": LATER,
+    }
+    return render(request, "backoffice/add.html", context, status=status)
+
+
+def _occasions(staff: Staff, now: datetime.datetime) -> list[Occasion]:
+    """Return the shop's own occasions that are not over, where the staff member may add."""
+    mine = Occasion.objects.visible_to(staff.actor, Permission.ADD).filter(Q(owner=None))
+    return list(mine.open(now).select_related("website").order_by("title", "pk")[:200])
+
+
+def _view_name(view: StoreView, names: Counter[str]) -> str:
+    return f"{view.name} ({view.website.name}, {view.get_language_display()})" if names[view.name] > 1 else (
+        f"{view.name} ({view.get_language_display()})"
+    )

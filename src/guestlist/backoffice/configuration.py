@@ -1,0 +1,211 @@
+"""The configuration of invitations: every option at every scope that it may be set at, saved all or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from guestlist.backoffice import access, options
+from guestlist.invitations import rules
+from guestlist.invitations.config import Invitations
+from guestlist.refusal import Refusal
+from guestlist.stores import actions as stores
+from guestlist.stores import config
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from guestlist.backoffice.access import Staff
+    from guestlist.backoffice.options import Row
+    from guestlist.stores.models import StoreView, Website
+
+_HEADINGS = {"general": gettext_lazy("General"), "email": gettext_lazy("Email")}
+
+
+class _OpensRegistrationError(Exception):
+    """The change would open registration at these websites, and nobody has said yes to that."""
+
+    def __init__(self, websites: list[Website]) -> None:
+        super().__init__()
+        self.websites = websites
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def configuration(request: HttpRequest) -> HttpResponse:
+    """Show the options at the scope that the address names, and save what was changed there."""
+    staff = access.of(request)
+    staff.require(Permission.CONFIGURE)
+    if not request.GET and not staff.actor.may(Permission.CONFIGURE, None):
+        mine = _websites(staff)
+        return HttpResponseRedirect(f"{reverse('admin:configuration')}?website={mine[0].pk}")
+    target = _target(request, staff)
+    place = config.at(target)
+    if not staff.actor.may(Permission.CONFIGURE, place.website_id):
+        raise PermissionDenied
+    resolved = config.resolve(Invitations, place)
+    if request.method != "POST":
+        return _shown(request, target, options.rows(resolved))
+    wanted = options.read(resolved, request.POST)
+    if not wanted.problems:
+        try:
+            changed = _saved(staff, place, wanted.changes, request)
+        except _OpensRegistrationError as question:
+            return _asked(request, target, question.websites)
+        except Refusal as refusal:
+            wanted.problems[str(refusal.data.get("option", ""))] = str(refusal)
+        else:
+            said = _("The configuration was saved.") if changed else _("Nothing was changed.")
+            messages.add_message(request, messages.SUCCESS if changed else messages.INFO, said)
+            return HttpResponseRedirect(request.get_full_path())
+    return _shown(
+        request, target, options.rows(resolved, request.POST, wanted.problems), problems=wanted.problems
+    )
+
+
+def _saved(
+    staff: Staff, place: config.Place, changes: Mapping[str, options.Change], request: HttpRequest
+) -> int:
+    """Make the changes, all or none; returns how many there were."""
+    now = timezone.now()
+    before = _open_views(staff)
+    with transaction.atomic():
+        for name, change in changes.items():
+            _make(name, change, place, staff, now)
+        opened = _open_views(staff) - before
+        if opened and "opens" not in request.POST:
+            ids = {view.website_id for view in staff.store_views if view.pk in opened}
+            raise _OpensRegistrationError([website for website in staff.websites if website.pk in ids])
+    return len(changes)
+
+
+def _make(
+    name: str, change: options.Change, place: config.Place, staff: Staff, now: datetime.datetime
+) -> None:
+    if change.inherits:
+        stores.inherit(section=Invitations, name=name, place=place, actor=staff.actor)
+    else:
+        stores.override(
+            section=Invitations, name=name, value=change.value, place=place, actor=staff.actor, now=now
+        )
+
+
+def _open_views(staff: Staff) -> set[int]:
+    """Return the ids of the store views where anyone can register, by what counts now."""
+    resolved = config.resolve_each(Invitations, staff.store_views)
+    return {pk for pk, value in resolved.items() if rules.registration_is_open(value)}
+
+
+def _target(request: HttpRequest, staff: Staff) -> Website | StoreView | None:
+    """Return the website or store view that the address names, None for the default scope.
+
+    :raises Http404: when it is none that this staff member may see.
+    """
+    website, store_view = request.GET.get("website", ""), request.GET.get("store_view", "")
+    candidates: list[Any] = [one for one in staff.store_views if str(one.pk) == store_view]
+    if not store_view:
+        candidates = [one for one in staff.websites if str(one.pk) == website]
+    if not (website or store_view):
+        return None
+    if not candidates:
+        raise Http404
+    found: Website | StoreView = candidates[0]
+    return found
+
+
+def _websites(staff: Staff) -> list[Website]:
+    return [one for one in staff.websites if staff.actor.may(Permission.CONFIGURE, one.pk)]
+
+
+def _scopes(staff: Staff, place: config.Place) -> list[dict[str, Any]]:
+    """Return the scopes to switch between: the default, then each website with its store views."""
+    scopes: list[dict[str, Any]] = []
+    if staff.actor.may(Permission.CONFIGURE, None):
+        scopes.append({"label": _("Default"), "query": "", "level": 1, "is_current": place == config.DEFAULT})
+    for website in _websites(staff):
+        here = config.at(website)
+        scopes.append(
+            {
+                "label": website.name,
+                "query": f"?website={website.pk}",
+                "level": 2,
+                "is_current": place == here,
+            }
+        )
+        scopes += [
+            {
+                "label": f"{view.name} ({view.get_language_display()})",
+                "query": f"?store_view={view.pk}",
+                "level": 3,
+                "is_current": place.store_view_id == view.pk,
+            }
+            for view in staff.store_views
+            if view.website_id == website.pk
+        ]
+    return scopes
+
+
+def _differing(staff: Staff) -> list[Website]:
+    """Return the websites whose store views differ in who may register, though they share their accounts."""
+    resolved = config.resolve_each(Invitations, staff.store_views)
+    values: dict[int, set[str]] = {}
+    for view in staff.store_views:
+        values.setdefault(view.website_id, set()).add(resolved[view.pk].registration)
+    return [website for website in staff.websites if len(values.get(website.pk, ())) > 1]
+
+
+def _shown(
+    request: HttpRequest,
+    target: Website | StoreView | None,
+    rows: list[Row],
+    *,
+    problems: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    staff, place = access.of(request), config.at(target)
+    shown = {row.name for row in rows}
+    context = {
+        **access.context(request),
+        "title": _("Configuration of invitations"),
+        "target": target,
+        "scopes": _scopes(staff, place),
+        "sections": [
+            {"heading": heading, "name": group, "rows": [row for row in rows if row.group == group]}
+            for group, heading in _HEADINGS.items()
+        ],
+        "differing": _differing(staff),
+        "problems": problems or {},
+        "other_problems": [text for name, text in (problems or {}).items() if name not in shown],
+        "query": f"?{request.GET.urlencode()}" if request.GET else "",
+    }
+    return render(request, "backoffice/configuration.html", context, status=422 if problems else 200)
+
+
+def _asked(
+    request: HttpRequest, target: Website | StoreView | None, websites: list[Website]
+) -> HttpResponse:
+    kept = [
+        (name, value)
+        for name, values in request.POST.lists()
+        for value in values
+        if name != "csrfmiddlewaretoken"
+    ]
+    context = {
+        **access.context(request),
+        "title": _("Open registration?"),
+        "target": target,
+        "websites": websites,
+        "kept": kept,
+        "address": request.get_full_path(),
+    }
+    return render(request, "backoffice/confirm_opening.html", context)

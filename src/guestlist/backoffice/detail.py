@@ -1,0 +1,256 @@
+"""One invitation: what it is, what happened to it, and what staff can do with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from guestlist.backoffice import access, listing
+from guestlist.customers.models import Customer, User
+from guestlist.invitations import actions, config
+from guestlist.invitations import message as words
+from guestlist.invitations.lifecycle import Reason, Status
+from guestlist.invitations.models import WAITING, EventKind, Invitation, InvitationEvent
+from guestlist.mail.models import Attempt, Message
+from guestlist.refusal import Refusal
+from guestlist.stores.actors import ActorKind, Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guestlist.backoffice.access import Staff
+
+_EVENTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the history, with names instead of codes and ids."""
+
+    event: InvitationEvent
+    label: str
+    actor: str
+    reason: str
+    origin: str
+    target: str
+    answer: str
+
+
+@require_safe
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the invitation."""
+    return _shown(request, _found(request, pk))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def discard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whether to discard it; with a POST, do so."""
+    invitation = _found(request, pk, Permission.DISCARD)
+    if request.method != "POST":
+        return _asked(
+            request,
+            invitation,
+            title=_("Discard this invitation?"),
+            text=_("Its link stops working, and a mail that is still waiting is not sent."),
+            button=_("Discard"),
+            is_possible=invitation.is_open,
+        )
+    try:
+        actions.discard(invitation=invitation, actor=access.of(request).actor, now=timezone.now())
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The invitation was discarded."))
+    return _back_to(request, pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def resend(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whether to send it (again); with a POST, do so."""
+    invitation = _found(request, pk)
+    first = invitation.status == Status.NOT_SENT
+    access.of(request).actor.require(Permission.SEND if first else Permission.RESEND, invitation.website_id)
+    if request.method != "POST":
+        return _asked(
+            request,
+            invitation,
+            title=_("Send this invitation?") if first else _("Send this invitation again?"),
+            text=_("It goes to %(address)s.") % {"address": address_of(invitation)},
+            button=_("Send") if first else _("Resend"),
+            is_possible=can_send(invitation),
+        )
+    try:
+        actions.resend(
+            invitation=invitation,
+            actor=access.of(request).actor,
+            config=config.of(invitation.store_view),
+            now=timezone.now(),
+        )
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The invitation is on its way."))
+    return _back_to(request, pk)
+
+
+@require_POST
+def message(request: HttpRequest, pk: int) -> HttpResponse:
+    """Save the words of an invitation that was not sent yet; what is refused stays in the form."""
+    invitation = _found(request, pk, Permission.ADD)
+    text = request.POST.get("message", "")
+    try:
+        actions.save_message(
+            invitation=invitation, message=text, actor=access.of(request).actor, now=timezone.now()
+        )
+    except Refusal as refusal:
+        return _shown(request, invitation, draft=text, problem=str(refusal))
+    messages.success(request, _("The message was saved."))
+    return _back_to(request, pk)
+
+
+@require_POST
+def link(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a link to pass on: made now, stored nowhere."""
+    invitation = _found(request, pk, Permission.SEND)
+    try:
+        url = actions.share(
+            invitation=invitation,
+            actor=access.of(request).actor,
+            config=config.of(invitation.store_view),
+            now=timezone.now(),
+        )
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return _back_to(request, pk)
+    return _shown(request, invitation, link=url)
+
+
+def address_of(invitation: Invitation) -> str:
+    """Return the invited address as typed; empty where there is none (any more)."""
+    return invitation.address.typed if hasattr(invitation, "address") else ""
+
+
+def can_send(invitation: Invitation) -> bool:
+    """Tell whether a button to send it makes sense; the action has the last word."""
+    return (
+        invitation.status != Status.ACCEPTED
+        and invitation.delivery not in WAITING
+        and invitation.address_hash is not None
+    )
+
+
+def _found(request: HttpRequest, pk: int, needed: Permission = Permission.VIEW) -> Invitation:
+    """Return the invitation with all that the page shows; what may not be seen is not there."""
+    actor = access.of(request).actor
+    loaded = Invitation.objects.visible_to(actor).select_related(
+        "address",
+        "note",
+        "website",
+        "store_view__website",
+        "inviter",
+        "staff",
+        "invitee__group",
+        "group",
+        "occasion",
+    )
+    invitation = loaded.filter(pk=pk).first()
+    if invitation is None:
+        raise Http404
+    actor.require(needed, invitation.website_id)
+    return invitation
+
+
+def _back_to(request: HttpRequest, pk: int) -> HttpResponse:
+    back = request.GET.get("back", "")
+    address = reverse("admin:invitation", args=[pk])
+    return HttpResponseRedirect(f"{address}?{urlencode({'back': back})}" if back else address)
+
+
+def _shown(
+    request: HttpRequest, invitation: Invitation, *, draft: str | None = None, problem: str = "", link: str = ""
+) -> HttpResponse:
+    staff, now = access.of(request), timezone.now()
+    saved = invitation.note.message if hasattr(invitation, "note") else ""
+    back = request.GET.get("back", "")
+    mail = Message.objects.select_related("sender").filter(pk=invitation.mail_id).first()
+    first = invitation.status == Status.NOT_SENT
+    website_id = invitation.website_id
+    sendable = staff.actor.may(Permission.SEND if first else Permission.RESEND, website_id)
+    context = {
+        **access.context(request),
+        "title": _("Invitation %(id)s") % {"id": invitation.pk},
+        "invitation": invitation,
+        "address": address_of(invitation),
+        "message": saved if draft is None else draft,
+        "problem": problem,
+        "link": link,
+        "max_length": words.MAX_LENGTH,
+        "now": now,
+        "steps": _steps(invitation, staff),
+        "mail": mail,
+        "attempts": list(Attempt.objects.filter(message=mail).order_by("pk")) if mail else [],
+        "query": f"?{urlencode({'back': back})}" if back else "",
+        "list_address": listing.address_of(back),
+        "can_discard": invitation.is_open and staff.actor.may(Permission.DISCARD, website_id),
+        "can_send": can_send(invitation) and sendable,
+        "can_edit": first and staff.actor.may(Permission.ADD, website_id),
+        "can_share": invitation.is_open
+        and not invitation.is_expired(now)
+        and staff.actor.may(Permission.SEND, website_id),
+        "is_first": first,
+    }
+    return render(request, "backoffice/invitation.html", context, status=422 if problem else 200)
+
+
+def _asked(request: HttpRequest, invitation: Invitation, **said: Any) -> HttpResponse:  # noqa: ANN401 - sentences
+    back = request.GET.get("back", "")
+    address = reverse("admin:invitation", args=[invitation.pk])
+    context = {
+        **access.context(request),
+        **said,
+        "invitation": invitation,
+        "address": address_of(invitation),
+        "now": timezone.now(),
+        "cancel": f"{address}?{urlencode({'back': back})}" if back else address,
+    }
+    return render(request, "backoffice/confirm_one.html", context)
+
+
+def _steps(invitation: Invitation, staff: Staff) -> list[Step]:
+    events = list(InvitationEvent.objects.filter(invitation=invitation).order_by("-pk")[:_EVENTS])
+    names = _names(events, staff)
+    kinds, reasons, statuses = dict(EventKind.choices), dict(Reason.choices), dict(Status.choices)
+    return [
+        Step(
+            event,
+            label=str(kinds.get(event.kind, event.kind)),
+            actor=names.get((event.actor_kind, event.actor_id), str(ActorKind(event.actor_kind).label)),
+            reason=str(reasons.get(event.reason, event.reason)) if event.reason != event.kind else "",
+            origin=str(statuses.get(event.origin, "")),
+            target=str(statuses.get(event.target, "")),
+            answer=" ".join(str(event.detail[key]) for key in ("code", "answer") if event.detail.get(key)),
+        )
+        for event in events
+    ]
+
+
+def _names(events: Sequence[InvitationEvent], staff: Staff) -> dict[tuple[str, int | None], str]:
+    ids: dict[str, set[int]] = {}
+    for event in events:
+        if event.actor_id is not None:
+            ids.setdefault(event.actor_kind, set()).add(event.actor_id)
+    names: dict[tuple[str, int | None], str] = {}
+    for user in User.objects.filter(pk__in=ids.get(ActorKind.STAFF, ())):
+        names[ActorKind.STAFF, user.pk] = user.get_full_name() or user.email
+    for customer in Customer.objects.visible_to(staff.actor).filter(pk__in=ids.get(ActorKind.CUSTOMER, ())):
+        names[ActorKind.CUSTOMER, customer.pk] = str(customer)
+    return names

@@ -1,0 +1,108 @@
+"""Forms of the plain tables that need more than Django makes of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+)
+
+from guestlist import addresses
+from guestlist.customers.models import Role, User
+from guestlist.stores import actions as stores
+from guestlist.stores.actors import Permission
+from guestlist.stores.models import StoreView
+
+OPENED_BY = frozenset({"website", "code", "name", "language", "base_url"})
+"""What opening a store view takes by name."""
+
+
+class StoreViewForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
+    """A store view, with its time zone from the tz database and a base URL that links can be made from."""
+
+    time_zone = forms.ChoiceField(label=_("time zone"), widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = StoreView
+        exclude = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the zones that there are."""
+        super().__init__(*args, **kwargs)
+        if "time_zone" in self.fields:
+            field = self.fields["time_zone"]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+            field.choices = [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())]
+            field.initial = "Europe/Amsterdam"
+
+    def clean_base_url(self) -> str:
+        """Refuse what links cannot be made from, as opening a store view does."""
+        url: str = self.cleaned_data["base_url"].strip().rstrip("/")
+        parts = urlsplit(url)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.netloc
+            or parts.query
+            or parts.fragment
+            or "@" in url
+        ):
+            raise forms.ValidationError(str(stores.BadBaseURL(url=url)))
+        return url
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
+    """A user; the password is set anew or left as it is."""
+
+    new_password = forms.CharField(
+        label=_("New password"),
+        required=False,
+        strip=False,
+        help_text=_("Leave empty to keep the one there is."),
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = User
+        fields = ("email", "first_name", "last_name", "is_staff", "is_active")
+
+    def clean_email(self) -> str:
+        """Keep the address in the form that sign-in compares."""
+        try:
+            return addresses.normalize(self.cleaned_data["email"])
+        except addresses.MalformedAddress as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+    def clean_new_password(self) -> str:
+        """Hold a new password to the rules."""
+        password: str = self.cleaned_data["new_password"]
+        if password:
+            password_validation.validate_password(password, self.instance)
+        return password
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - Django's signature
+        """Hash a new password before the user is kept."""
+        if self.cleaned_data["new_password"]:
+            self.instance.set_password(self.cleaned_data["new_password"])
+        elif self.instance.pk is None:
+            self.instance.set_unusable_password()
+        return super().save(commit)
+
+
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
+    """A role, with its permissions as boxes to tick."""
+
+    permissions = forms.MultipleChoiceField(
+        label=_("Permissions"), choices=Permission.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, required=False
+    )
+
+    class Meta:
+        model = Role
+        fields = ("name", "code", "permissions")

@@ -1,0 +1,110 @@
+"""What every plain table of the staff site shares: rows narrowed by rights, nothing deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from unfold.admin import ModelAdmin
+
+from guestlist.backoffice import access
+from guestlist.customers.models import Customer
+from guestlist.stores.actors import Permission
+from guestlist.stores.models import StoreView, Website
+
+if TYPE_CHECKING:
+    from django.db.models import ForeignKey, Model, QuerySet
+    from django.forms import ModelChoiceField
+    from django.http import HttpRequest
+
+    from guestlist.stores.actors import Actor
+
+_NARROWED: tuple[type[Model], ...] = (Website, StoreView, Customer)
+
+
+class Table(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """A table of the staff site.
+
+    ``website_path`` leads from a row to its website's id; None means that rows belong to the whole installation.
+    ``viewing`` is needed to see rows, ``changing`` to change and add them; without it nobody does.
+    """
+
+    website_path: ClassVar[str | None] = None
+    viewing: ClassVar[Permission] = Permission.VIEW
+    changing: ClassVar[Permission | None] = None
+
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+    warn_unsaved_form = True
+    compressed_fields = False
+    list_filter_submit = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Keep the rows of websites that this staff member may see."""
+        rows = super().get_queryset(request)
+        if self.website_path is None:
+            return rows
+        allowed = access.of(request).actor.website_ids(self.viewing)
+        return rows if allowed is None else rows.filter(**{f"{self.website_path}__in": allowed})
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the table shows at all."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether the row, or any, may be seen."""
+        staff = access.of(request)
+        if obj is None or self.website_path is None:
+            return staff.may(self.viewing)
+        return staff.actor.may(self.viewing, self._website_id(obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether the row, or any, may be changed; what belongs to all websites needs the right for all."""
+        if self.changing is None:
+            return False
+        actor = access.of(request).actor
+        if self.website_path is None:
+            return actor.may(self.changing, None)
+        if obj is None:
+            return access.of(request).may(self.changing)
+        return actor.may(self.changing, self._website_id(obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tell whether rows may be added."""
+        return self.has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Keep every row: history, invitations and mail refer to them."""
+        return False
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer, and take, only what this staff member may change."""
+        if db_field.remote_field.model in _NARROWED and "queryset" not in kwargs:
+            manager: Any = db_field.remote_field.model._default_manager  # noqa: SLF001 - Django's documented name
+            permission = self.changing or self.viewing
+            kwargs["queryset"] = manager.visible_to(access.of(request).actor, permission).order_by("name", "pk")
+        field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
+
+    def _website_id(self, row: Any) -> int | None:  # noqa: ANN401 - any model's
+        assert self.website_path is not None  # noqa: S101 - asked by the callers
+        for part in self.website_path.split("__"):
+            row = getattr(row, part)
+        website_id: int | None = row
+        return website_id
+
+
+class OwnersTable(Table):
+    """A table that only those see who may do everything everywhere."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Show it to owners."""
+        return access.of(request).is_owner
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Let owners change it."""
+        return access.of(request).is_owner
+
+

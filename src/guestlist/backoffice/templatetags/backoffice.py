@@ -1,0 +1,76 @@
+"""How pages of the staff site say what an invitation is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from guestlist.backoffice.labels import EXPIRED, STATES
+from guestlist.invitations import filters
+from guestlist.invitations.models import Delivery
+from guestlist.mail.models import MessageState
+
+if TYPE_CHECKING:
+    import datetime
+
+    from guestlist.invitations.models import Invitation
+    from guestlist.mail.models import Message
+
+register = template.Library()
+
+_TONES = {
+    Delivery.BOUNCED: "bad",
+    Delivery.FAILED: "bad",
+    Delivery.IN_DOUBT: "bad",
+    Delivery.DEFERRED: "slow",
+}
+
+
+@register.inclusion_tag("backoffice/_status.html")
+def status(invitation: Invitation, now: datetime.datetime) -> dict[str, Any]:
+    """Show the status as word, shape and color; a sent one whose time is over reads as expired."""
+    if invitation.is_expired(now):
+        return {"code": filters.EXPIRED, "label": EXPIRED}
+    return {"code": invitation.status, "label": invitation.get_status_display()}
+
+
+@register.inclusion_tag("backoffice/_status.html")
+def status_of(code: str, label: Any) -> dict[str, Any]:  # noqa: ANN401 - a lazy sentence
+    """Show a status by its code."""
+    return {"code": code, "label": label}
+
+
+@register.inclusion_tag("backoffice/_moment.html")
+def moment(value: datetime.datetime | None) -> dict[str, Any]:
+    """Show a moment: its day as people say it, and exactly where it is pointed at."""
+    return {"value": timezone.localtime(value) if value else None}
+
+
+@register.filter
+def tone(invitation: Invitation) -> str:
+    """Return how the delivery looks: plain, slow or bad."""
+    return _TONES.get(Delivery(invitation.delivery), "")
+
+
+@register.filter
+def group_shown(invitation: Invitation) -> str:
+    """Return the invitee's group; until there is one, the group that staff chose."""
+    if invitation.invitee is not None:
+        return str(invitation.invitee.group)
+    return str(invitation.group) if invitation.group else _("As configured")
+
+
+@register.filter
+def state(message: Message) -> Any:  # noqa: ANN401 - a lazy sentence
+    """Return the state of a mail in words."""
+    return STATES.get(MessageState(message.state), message.state)
+
+
+@register.filter
+def as_query(values: dict[str, str]) -> str:
+    """Return values as the query of an address."""
+    return urlencode(values)

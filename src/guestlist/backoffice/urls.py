@@ -1,0 +1,27 @@
+"""Where the staff site answers: our own views first, then the plain tables."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from guestlist.backoffice import adding, configuration, detail, health, listing, selected
+from guestlist.backoffice.site import site
+
+_views = [
+    path("invitations/", site.admin_view(listing.listing), name="invitations"),
+    path("invitations/add/", site.admin_view(adding.add), name="invitations_add"),
+    path("invitations/selected/", site.admin_view(selected.selected), name="invitations_selected"),
+    path("invitations/<int:pk>/", site.admin_view(detail.detail), name="invitation"),
+    path("invitations/<int:pk>/discard/", site.admin_view(detail.discard), name="invitation_discard"),
+    path("invitations/<int:pk>/resend/", site.admin_view(detail.resend), name="invitation_resend"),
+    path("invitations/<int:pk>/message/", site.admin_view(detail.message), name="invitation_message"),
+    path("invitations/<int:pk>/link/", site.admin_view(detail.link), name="invitation_link"),
+    path(
+        "configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"
+    ),
+]
+_tables, _app, _namespace = site.urls
+
+# One namespace for both: a name is reversed the same way whoever made the page.
+urlpatterns: list[URLPattern | URLResolver] = [path("", include(([*_views, *_tables], _app), namespace=_namespace))]
+health_urlpatterns = [path("live", health.live, name="live"), path("ready", health.ready, name="ready")]
