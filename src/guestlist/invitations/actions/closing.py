@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
 from guestlist.invitations import lifecycle, rules
 from guestlist.invitations.actions import moves, sending
 from guestlist.invitations.lifecycle import Reason, Status
-from guestlist.invitations.models import OPEN, Channel, EventKind, Invitation, InvitationEvent
+from guestlist.invitations.models import OPEN, WAITING, Channel, EventKind, Invitation, InvitationEvent
 from guestlist.mail import actions as mail
 from guestlist.mail.models import SuppressionReason
 from guestlist.stores.actors import Actor, ActorKind, Permission
@@ -72,21 +73,21 @@ def decline(*, invitation: Invitation, now: datetime.datetime, unknown_person: b
 def never_again(*, website: Website, address_hash: bytes, now: datetime.datetime) -> None:
     """Never mail this address again for this website, and end what is open for it. Doing it again changes nothing."""
     mail.suppress(website=website, address_hash=address_hash, reason=SuppressionReason.WISH, now=now)
+    # With the ended ones: staff may have queued one again.
     found = _locked(
         Invitation.objects.for_address(website_id=website.pk, address_hash=address_hash)
-        .open()
+        .filter(Q(status__in=OPEN) | Q(delivery__in=WAITING))
         .values_list("pk", flat=True)
     )
-    if found:
-        moves.withdraw(found, reason=Reason.NEVER_AGAIN)
-        moves.move(
-            found,
-            Status.DISCARDED,
-            reason=Reason.NEVER_AGAIN,
-            actor=INVITEE,
-            now=now,
-            kind=EventKind.DISCARDED,
-        )
+    moves.withdraw(found, reason=Reason.NEVER_AGAIN)
+    moves.move(
+        [one for one in found if one.is_open],
+        Status.DISCARDED,
+        reason=Reason.NEVER_AGAIN,
+        actor=INVITEE,
+        now=now,
+        kind=EventKind.DISCARDED,
+    )
 
 
 @transaction.atomic
@@ -129,13 +130,12 @@ def restore(
     invitation.refresh_from_db()
 
 
+@transaction.atomic
 def saw(*, invitation: Invitation, now: datetime.datetime) -> None:
     """Write down, once, that somebody looked at the invitation: asked for by a person's own doing, never by a page view."""
-    if (
-        invitation.is_open
-        and not InvitationEvent.objects.filter(invitation=invitation, kind=EventKind.VIEWED).exists()
-    ):
-        moves.event(invitation, EventKind.VIEWED, actor=INVITEE, now=now).save()
+    (fresh,) = _locked([invitation.pk])
+    if fresh.is_open and not InvitationEvent.objects.filter(invitation=fresh, kind=EventKind.VIEWED).exists():
+        moves.event(fresh, EventKind.VIEWED, actor=INVITEE, now=now).save()
 
 
 def _discard(invitation: Invitation, *, reason: Reason, actor: Actor, now: datetime.datetime) -> None:

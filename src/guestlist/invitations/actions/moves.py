@@ -135,7 +135,8 @@ def _count(
     for invitation in invitations:
         before = earlier[invitation.pk]
         day = local_day(invitation.store_view, now)
-        if before.status == Status.DISCARDED:
+        # What ended before it was ever sent was not counted for a day of sending.
+        if before.status == Status.DISCARDED and before.was_sent:
             ledger.correct(invitation, f"{figures.DISCARDED}.{before.reason}", amount=-1)
         if target == Status.SENT and not before.was_sent:
             first = figures.SENT_SHARED if reason == Reason.SHARED else figures.SENT_MAILED
