@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from django.utils.translation import gettext_lazy as _
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
 from guestlist.mail.models import SenderIdentity
 from guestlist.stores import config
@@ -157,8 +157,8 @@ class Invitations(Section):
 
     @field_validator("max_at_once", mode="before")
     @classmethod
-    def _a_stored_zero_reads_as_one(cls, value: object) -> object:
-        return 1 if value == 0 and value is not False else value
+    def _a_stored_zero_reads_as_one(cls, value: object, info: ValidationInfo) -> object:
+        return 1 if info.context == config.STORED and value == 0 and value is not False else value
 
     @property
     def on_storefront(self) -> bool:

@@ -37,6 +37,10 @@ class Scope(enum.IntEnum):
     STORE_VIEW = 3
 
 
+STORED = "stored"
+"""The validation's context for values that were stored before, perhaps by other software, and are only read."""
+
+
 class Section(BaseModel):
     """The options of one package, frozen: read by attribute, a misspelt one is a type error."""
 
@@ -242,7 +246,7 @@ def _layered[S: Section](section: type[S], place: Place, rows: Iterable[_Row]) -
 
 
 def _made[S: Section](section: type[S], values: Mapping[str, Any]) -> S:
-    return section.model_validate_json(json.dumps(values))
+    return section.model_validate_json(json.dumps(values), context=STORED)
 
 
 def operator_locks(section: type[Section]) -> dict[str, Lock]:
