@@ -87,8 +87,10 @@ def create_customer(
 
 def clean_name(name: str) -> str:
     """Return a person's name on one line, NFC, without control characters, at most 60 characters."""
-    text = unicodedata.normalize("NFC", " ".join(name.split()))
-    return "".join(character for character in text if unicodedata.category(character)[0] != "C")[:60]
+    # Spaces first: a line end is both a space and a control character. Zero-width joiners go too, names need none.
+    spaced = " ".join(name.split())
+    visible = "".join(character for character in spaced if unicodedata.category(character)[0] != "C")
+    return unicodedata.normalize("NFC", " ".join(visible.split()))[:60].rstrip()
 
 
 @transaction.atomic
