@@ -103,7 +103,12 @@ def _bounced(invitations: list[Invitation], by_id: Mapping[int, Outcome], now: d
 def _fared(
     invitations: list[Invitation], by_id: Mapping[int, Outcome], verdict: Verdict, now: datetime.datetime
 ) -> None:
-    waiting = [one for one in invitations if one.delivery in {*WAITING, Delivery.IN_DOUBT}]
+    # A mail that was in a worker's hands when the invitation ended may be told of after a newer one was queued.
+    waiting = [
+        one
+        for one in invitations
+        if one.delivery in {*WAITING, Delivery.IN_DOUBT} and one.mail_id == by_id[one.pk].message.pk
+    ]
     _set_delivery(waiting, _DELIVERY[verdict])
     joined = [one for one in waiting if by_id[one.pk].code == Reason.ALREADY_CUSTOMER and one.status in OPEN]
     moves.move(
