@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from guestlist import addresses as mailbox
+from guestlist.customers.actions import clean_name
 from guestlist.customers.models import Customer
 from guestlist.invitations import figures, lifecycle, rules
 from guestlist.invitations import message as words
@@ -27,6 +29,7 @@ from guestlist.invitations.models import (
 from guestlist.mail import suppression
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Actor, ActorKind, Permission
+from guestlist.stores.models import Website
 
 if TYPE_CHECKING:
     import datetime
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
 
 MAX_BY_STAFF = 2000
 """Most addresses that the staff form takes at once; more come as a file."""
-_TRIES = 3
 
 
 class NobodyInvited(Refusal):
@@ -316,20 +318,22 @@ def _entered(texts: Iterable[str], *, most: int) -> list[mailbox.Entry]:
 def _make(
     wish: _Wish, entries: list[mailbox.Entry], *, ready_at: datetime.datetime | None, send: Send | None = None
 ) -> list[_Candidate]:
-    for last in (False,) * (_TRIES - 1) + (True,):
-        try:
-            with transaction.atomic():
-                candidates = _judged(wish, entries)
-                _insert(
-                    wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send
-                )
-        except IntegrityError:
-            # Somebody invited one of these addresses between our look and our insert: judge them all again.
-            if last:
-                raise
-        else:
-            return candidates
-    raise AssertionError  # pragma: no cover - the last try returns or raises
+    with transaction.atomic():
+        _take_turn(wish)
+        candidates = _judged(wish, entries)
+        _insert(wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send)
+    return candidates
+
+
+def _take_turn(wish: _Wish) -> None:
+    """Wait for whoever invites the same way just now: what is looked at next must still hold when it is written.
+
+    Without it two forms with the same addresses in another order would wait for each other in a circle.
+    """
+    if wish.inviter is not None:
+        Customer.objects.select_for_update(no_key=True).get(pk=wish.inviter.pk)
+    else:
+        Website.objects.select_for_update(no_key=True).get(pk=wish.store_view.website_id)
 
 
 def _judged(wish: _Wish, entries: list[mailbox.Entry]) -> list[_Candidate]:
@@ -403,9 +407,9 @@ def _insert(
         [
             InvitationAddress(
                 invitation=one.invitation,
-                typed=one.entry.address,
+                typed=unicodedata.normalize("NFC", one.entry.address),
                 normalized=one.normal,
-                name=" ".join(one.entry.name.split())[:60],
+                name=clean_name(one.entry.name),
             )
             for one in candidates
         ],
