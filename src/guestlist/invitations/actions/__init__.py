@@ -32,6 +32,7 @@ from guestlist.invitations.actions.inviting import (
 )
 from guestlist.invitations.actions.joining import (
     AddressTaken,
+    AlreadyAccepted,
     Joined,
     confirm,
     join,
@@ -52,6 +53,7 @@ from guestlist.invitations.actions.sending import (
 
 __all__ = [
     "AddressTaken",
+    "AlreadyAccepted",
     "AlreadyCustomer",
     "AlreadyInvited",
     "AlreadyOnItsWay",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from guestlist import addresses
@@ -36,6 +36,13 @@ class AddressTaken(Refusal):
     message = _("There is already an account for this address. Sign in with it.")
 
 
+class AlreadyAccepted(Refusal):
+    """A customer accepts one invitation of a website, and one more for each occasion."""
+
+    code = "already_accepted"
+    message = _("You have accepted an invitation before, so there is nothing left to accept.")
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """What came of joining: the customer, the invitation that was accepted if any, and whether the account is new.
@@ -49,7 +56,6 @@ class Joined:
     is_new: bool = False
 
 
-@transaction.atomic
 def register(
     *,
     store_view: StoreView,
@@ -73,16 +79,38 @@ def register(
     :raises MalformedAddress: when the address is none.
     :raises AddressTaken: when the mailbox is proven and its address has an account.
     """
-    normal = addresses.normalize(email)
+    person = _Person(addresses.normalize(email), password, first_name, last_name)
+    try:
+        return _register(person, store_view, link, config, now)
+    except IntegrityError:
+        # Somebody registered this address between our look and our insert: now we find them.
+        return _register(person, store_view, link, config, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Who registers; ``email`` is normalized."""
+
+    email: str
+    password: str = field(repr=False)
+    first_name: str
+    last_name: str
+
+
+@transaction.atomic
+def _register(
+    person: _Person, store_view: StoreView, link: Link | None, config: Invitations, now: datetime.datetime
+) -> Joined:
     invitation = link.invitation if link else None
     rules.require_admission(invitation, config=config, website_id=store_view.website_id, now=now)
-    invited = invitation is not None and rules.is_addressee(invitation, normal)
+    invited = invitation is not None and rules.is_addressee(invitation, person.email)
     if invitation is not None and config.registration_address == "same" and not invited:
         raise rules.WrongAddress
     proven = bool(
         link and link.proves_mailbox and invitation and invitation.address_hash is not None and invited
     )
-    existing = User.objects.filter(email=normal).first()
+    # Locked, so that it is not confirmed just while it is taken for nobody's.
+    existing = User.objects.select_for_update().filter(email=person.email).first()
     if existing is not None and _is_somebodys(existing):
         if proven:
             raise AddressTaken
@@ -92,7 +120,11 @@ def register(
         # Nobody ever confirmed this one: it may have been made to lie in wait for the owner. Its password must not stay.
         existing.delete()
     user = customers.create_user(
-        email=normal, password=password, first_name=first_name, last_name=last_name, verified=proven
+        email=person.email,
+        password=person.password,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        verified=proven,
     )
     if proven:
         return join(user=user, store_view=store_view, invitation=invitation, config=config, now=now)
@@ -124,6 +156,8 @@ def confirm(*, user: User, store_view: StoreView, config: Invitations, now: date
     :raises NotUsable: when the invitation cannot be accepted any more and one is needed.
     :raises ByInvitationOnly: when none was there and one is needed by now.
     """
+    # The user first, as everywhere: whoever registers the address anew at this moment waits.
+    User.objects.select_for_update().filter(pk=user.pk).first()
     waiting = (
         PendingJoin.objects.select_for_update(of=("self",))
         .select_related(
@@ -162,7 +196,7 @@ def join(
     :raises NotUsable: when the invitation cannot be accepted (any more).
     :raises WrongAddress: when it is for another address and that must be the one.
     :raises YourOwnInvitation: when the user is its inviter.
-    :raises MoveNotAllowed: when somebody else was faster.
+    :raises AlreadyAccepted: when the customer has accepted one already, for the same occasion.
     """
     # Two presses at the same moment: the second waits for the first one's customer.
     User.objects.select_for_update().get(pk=user.pk)
@@ -172,7 +206,7 @@ def join(
         rules.require_addressee(invitation, user, config=config)
     if customer is not None:
         if invitation is not None:
-            _accept([invitation], invitation, customer, reason=Reason.SIGNED_IN, now=now)
+            invitation = _accept_as_customer(invitation, customer, now)
         return Joined(user, customer, invitation)
     rules.require_admission(invitation, config=config, website_id=store_view.website_id, now=now)
     open_ones = _open_invitations(user, store_view, invitation, now)
@@ -201,13 +235,27 @@ def _existing_customer(user: User, store_view: StoreView) -> Customer | None:
     found = (
         Customer.objects.known()
         .filter(Q(user=user) | Q(user=None, email=user.email), website=store_view.website_id)
-        .order_by("user_id")
+        .order_by(F("user").asc(nulls_last=True))
         .first()
     )
     if found is not None and found.user_id is None:
         found.user = user
         found.save(update_fields=["user"])
     return found
+
+
+def _accept_as_customer(invitation: Invitation, customer: Customer, now: datetime.datetime) -> Invitation:
+    fresh = (
+        Invitation.objects.select_for_update(of=("self",)).select_related("store_view").get(pk=invitation.pk)
+    )
+    rules.require_usable(fresh, website_id=customer.website_id, now=now)
+    accepted = Invitation.objects.filter(
+        website=customer.website_id, invitee=customer, occasion=fresh.occasion_id, status=Status.ACCEPTED
+    )
+    if accepted.exists():
+        raise AlreadyAccepted
+    _accept([fresh], fresh, customer, reason=Reason.SIGNED_IN, now=now)
+    return fresh
 
 
 def _open_invitations(
