@@ -10,8 +10,11 @@ from guestlist.customers import actions as customers
 from guestlist.customers import grants
 from guestlist.customers.models import Customer, CustomerGroup, Grant, Role, User
 from guestlist.invitations import actions as invitations
+from guestlist.invitations import links
+from guestlist.invitations.actions import Joined
 from guestlist.invitations.config import Invitations
-from guestlist.invitations.models import Invitation
+from guestlist.invitations.links import Link
+from guestlist.invitations.models import Channel, Invitation
 from guestlist.mail import actions as mail
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import Message
@@ -193,6 +196,37 @@ def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.
     )
     KINDS[0].record([Outcome(message, verdict, code, "", now)], now=now)
     one.refresh_from_db()
+
+
+def link(one: Invitation, channel: Channel = Channel.MAIL) -> Link:
+    """Return what a visitor holds who came by the invitation's link, as it was mailed or shared."""
+    found = Invitation.objects.select_related("store_view", "group", "inviter__group")
+    opened = links.open_token(links.token(one, channel), found)
+    assert opened is not None
+    return opened
+
+
+def registered(
+    one: Invitation | None = None,
+    *,
+    view: StoreView | None = None,
+    email: str | None = None,
+    channel: Channel = Channel.MAIL,
+    now: datetime.datetime = NOW,
+    **values: Any,
+) -> Joined:
+    """Return what came of registering through an invitation's link, or without one."""
+    view = view or (one.store_view if one else store_view())
+    return invitations.register(
+        store_view=view,
+        link=link(one, channel) if one else None,
+        email=email or (one.address.normalized if one else f"newcomer{next(_numbers)}@example.com"),
+        password="a-fine-password",
+        first_name="Noor",
+        last_name="Jansen",
+        config=options(**values),
+        now=now,
+    )
 
 
 def sent_invitation(

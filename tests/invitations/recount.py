@@ -1,0 +1,92 @@
+"""The figures counted once more from history and rows, the slow way, to hold against what the ledger says."""
+
+import datetime
+from collections import Counter
+from typing import Any
+
+from django.db.models import Sum
+
+from guestlist.invitations.actions import moves
+from guestlist.invitations.lifecycle import Reason, Status
+from guestlist.invitations.models import (
+    Basis,
+    EventKind,
+    FiguresDay,
+    FiguresDelta,
+    FiguresMonth,
+    Invitation,
+    InvitationEvent,
+)
+
+type Figures = Counter[tuple[int, str, datetime.date, str, str]]
+
+
+def from_history() -> Figures:
+    """Count by the day of the event, from the events alone, and by the day of sending, from rows and orders."""
+    counted: Figures = Counter()
+    rows = Invitation.objects.select_related("store_view").in_bulk()
+    seen_sent: set[int] = set()
+    first_sent: dict[int, str] = {}
+    bought: Counter[tuple[int, str, str]] = Counter()
+    for event in InvitationEvent.objects.order_by("pk"):
+        one = rows[event.invitation_id]
+        day = moves.local_day(one.store_view, event.at)
+        for measure, amount, currency in _of(event, event.invitation_id in seen_sent):
+            counted[one.store_view_id, Basis.EVENT, day, measure, currency] += amount
+            if measure.startswith("sent_"):
+                first_sent[one.pk] = measure
+            if measure in {"orders", "revenue"}:
+                bought[one.pk, measure, currency] += amount
+        if event.target == Status.SENT:
+            seen_sent.add(event.invitation_id)
+    for one in rows.values():
+        if one.sent_day is None:
+            continue
+        where = one.store_view_id, Basis.SENT, one.sent_day
+        counted[*where, first_sent[one.pk], ""] += 1
+        if one.status in {Status.ACCEPTED, Status.DISCARDED}:
+            counted[*where, f"{one.status}.{one.reason}", ""] += 1
+        for (pk, measure, currency), amount in bought.items():
+            if pk == one.pk:
+                counted[*where, measure, currency] += amount
+    return +counted
+
+
+def _of(event: InvitationEvent, sent_before: bool) -> list[tuple[str, int, str]]:
+    if event.kind == EventKind.CREATED:
+        return [("created", 1, "")]
+    if event.kind == EventKind.ORDER_ATTRIBUTED:
+        return [("orders", 1, ""), ("revenue", event.detail["total"], event.detail["currency"])]
+    if event.target == Status.SENT and not sent_before:
+        return [("sent_shared" if event.reason == Reason.SHARED else "sent_mailed", 1, "")]
+    if event.target in {Status.ACCEPTED, Status.DISCARDED}:
+        return [(f"{event.target}.{event.reason}", 1, "")]
+    return []
+
+
+def from_days() -> Figures:
+    """Add up folded days and what is not folded yet."""
+    return +(_sums(FiguresDay) + _sums(FiguresDelta))
+
+
+def from_months() -> Figures:
+    """Add up folded months and what is not folded yet, by month."""
+    counted: Figures = _sums(FiguresMonth)
+    counted.update(by_month(_sums(FiguresDelta)))
+    return +counted
+
+
+def by_month(figures: Figures) -> Figures:
+    """Bring the days together by month."""
+    counted: Figures = Counter()
+    for (view, basis, day, measure, currency), amount in figures.items():
+        counted[view, basis, day.replace(day=1), measure, currency] += amount
+    return counted
+
+
+def _sums(model: Any) -> Figures:
+    rows = model.objects.values_list("store_view_id", "basis", "day", "measure", "currency")
+    counted: Figures = Counter()
+    for *key, amount in rows.annotate(total=Sum("amount")):
+        counted[tuple(key)] += amount
+    return counted
