@@ -59,7 +59,7 @@ class StoreViewMiddleware:
 
 
 def _match(host: str, path: str) -> StoreView | None:
-    host = settings.GUESTLIST_HOST_ALIASES.get(host, host).lower()
+    host = settings.GUESTLIST_HOST_ALIASES.get(host.lower(), host).lower()
     # A shop has a handful of views: one small query, no cache to go stale.
     views = StoreView.objects.select_related("website").filter(base_url__icontains=f"//{host}")
     fitting = (view for view in views if view.host.lower() == host and f"{path}/".startswith(f"{view.path}/"))
