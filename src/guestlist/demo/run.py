@@ -96,7 +96,11 @@ def _stopped_by_signals() -> threading.Event:
 
 
 def _choose_environment(port: int, data: Path) -> None:
-    """Let nothing of a real shop's settings reach the demo: its database and secrets are in its own folder."""
+    """Let nothing of a real shop's settings reach the demo: its database and secrets are in its own folder.
+
+    GUESTLIST_DEMO_DATABASE_URL names a PostgreSQL database instead of the folder's own, for this one purpose.
+    """
+    database = os.environ.get("GUESTLIST_DEMO_DATABASE_URL")
     for name in list(os.environ):
         if name.startswith("GUESTLIST_") and name not in _KEPT:
             del os.environ[name]
@@ -108,6 +112,8 @@ def _choose_environment(port: int, data: Path) -> None:
         "GUESTLIST_DEMO": "1",
         "GUESTLIST_HOST_ALIASES": f"localhost:{port}={HOST}:{port}",
     }
+    if database:
+        os.environ["DATABASE_URL"] = database
     os.environ.setdefault("GUESTLIST_LOG_LEVEL", "WARNING")
     # Its files come from where they lie; the folder is there so that nobody warns of its absence.
     (data / "static").mkdir(exist_ok=True)
