@@ -33,9 +33,7 @@ class Bought:
 
 
 @transaction.atomic
-def buy(
-    *, store_view: StoreView, customer: Customer, cart: Cart, once: str, now: datetime.datetime
-) -> Order:
+def buy(*, store_view: StoreView, customer: Customer, cart: Cart, once: str, now: datetime.datetime) -> Order:
     """Record an order of what is in the cart; ``once`` makes its number, so that asking again finds the same order."""
     order = invitations.record_order(
         store_view=store_view,
@@ -62,4 +60,6 @@ def number(store_view: StoreView, once: str) -> str:
 def lines(order: Order, store_view: StoreView) -> list[Bought]:
     """Return what an order had."""
     rows = OrderLine.objects.filter(order=order).order_by("pk")
-    return [Bought(catalog.find(store_view, row.product), row.quantity, row.quantity * row.price) for row in rows]
+    return [
+        Bought(catalog.find(store_view, row.product), row.quantity, row.quantity * row.price) for row in rows
+    ]

@@ -11,7 +11,7 @@ from typing import IO
 import guestlist
 
 _MARK = "guestlist-demo.txt"
-_WORDS = "The data of a Guestlist demo. Nothing here is real; the whole folder can be deleted when the demo is not running.\n"
+_WORDS = "The data of a Guestlist demo. Nothing here is real; the folder can be deleted when the demo is not running.\n"
 _OURS = ("guestlist.sqlite3", "guestlist.sqlite3-wal", "guestlist.sqlite3-shm", "media", "secrets", "static")
 
 

@@ -32,7 +32,10 @@ def front(request: StoreRequest) -> HttpResponse:
     """Show what the shop sells."""
     occasion = _occasion(request, OccasionKind.PRIVATE_SALE) or _occasion(request, OccasionKind.EVENT)
     return _shown(
-        request, "demo/front.html", offers=_offers(request, catalog.products(request.store_view)), occasion=occasion
+        request,
+        "demo/front.html",
+        offers=_offers(request, catalog.products(request.store_view)),
+        occasion=occasion,
     )
 
 
@@ -46,7 +49,7 @@ def product(request: StoreRequest, slug: str) -> HttpResponse:
         request,
         "demo/product.html",
         offer=_offers(request, [found])[0],
-        others=_offers(request, (others + others)[start : start + 3]),
+        others=_offers(request, (others + others)[start : start + 4]),
         most=range(1, 7),
     )
 

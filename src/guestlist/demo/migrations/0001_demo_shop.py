@@ -5,49 +5,59 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('guestlist_orders', '0001_orders'),
+        ("guestlist_orders", "0001_orders"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CapturedMail',
+            name="CapturedMail",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('sender', models.CharField(max_length=320)),
-                ('recipient', models.CharField(max_length=320)),
-                ('subject', models.TextField()),
-                ('headers', models.JSONField()),
-                ('text', models.TextField()),
-                ('html', models.TextField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("sender", models.CharField(max_length=320)),
+                ("recipient", models.CharField(max_length=320)),
+                ("subject", models.TextField()),
+                ("headers", models.JSONField()),
+                ("text", models.TextField()),
+                ("html", models.TextField()),
             ],
         ),
         migrations.CreateModel(
-            name='Planting',
+            name="Planting",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('planted_at', models.DateTimeField()),
-                ('base_url', models.CharField(max_length=60)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("planted_at", models.DateTimeField()),
+                ("base_url", models.CharField(max_length=60)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='guestlist_demo_planted_once')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="guestlist_demo_planted_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('product', models.SlugField()),
-                ('quantity', models.PositiveSmallIntegerField()),
-                ('price', models.BigIntegerField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='guestlist_orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("product", models.SlugField()),
+                ("quantity", models.PositiveSmallIntegerField()),
+                ("price", models.BigIntegerField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="guestlist_orders.order",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('order', 'product'), name='guestlist_demo_line_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "product"), name="guestlist_demo_line_once")
+                ],
             },
         ),
     ]

@@ -69,7 +69,9 @@ def open_shops(*, base_url: str) -> dict[str, StoreView]:
         code: customers.create_group(code=code, name=name, may_be_given=may_be_given)
         for code, name, may_be_given in _GROUPS
     }
-    websites = {code: stores.open_website(code=code, name=name) for code, (name, _logo, _data) in _WEBSITES.items()}
+    websites = {
+        code: stores.open_website(code=code, name=name) for code, (name, _logo, _data) in _WEBSITES.items()
+    }
     for code, website in websites.items():
         _name_senders(website, address=_WEBSITES[code][2]["contact_address"])
     views = {row[0]: _open_view(websites[row[1]], row, base_url) for row in _VIEWS}

@@ -204,7 +204,10 @@ class _Teller:
         """Send again, as staff; whoever became a customer meanwhile is not mailed."""
         try:
             invitations.resend(
-                invitation=_invitation(step, view), actor=_staff(step["staff"]), config=config.of(view), now=at
+                invitation=_invitation(step, view),
+                actor=_staff(step["staff"]),
+                config=config.of(view),
+                now=at,
             )
         except invitations.AlreadyCustomer:
             assert step["refused"]
@@ -212,7 +215,9 @@ class _Teller:
     def plan(self, step: Step, view: StoreView, at: datetime) -> None:
         """Announce an occasion."""
         moments = {
-            name: (self.now.astimezone(_ZONE) + timedelta(days=step[name])).replace(hour=hour, minute=30, second=0)
+            name: (self.now.astimezone(_ZONE) + timedelta(days=step[name])).replace(
+                hour=hour, minute=30, second=0
+            )
             for name, hour in (("opens", 19), ("closes", 22))
             if name in step
         }
