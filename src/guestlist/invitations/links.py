@@ -33,7 +33,7 @@ _HEAD = struct.Struct(">BBQB")
 _SIGNATURE = 16
 _CHANNELS = {Channel.MAIL: 1, Channel.SHARED: 2}
 _CHANNEL_OF = {number: channel for channel, number in _CHANNELS.items()}
-_OPT_OUT = struct.Struct(">BQQ32s")
+_OPT_OUT = struct.Struct(">BQQ16s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def visible_to(self, actor: Actor, permission: Permission = Permission.VIEW) -> Self:
         """Keep a customer's own, or those of websites where a staff member has the permission."""
         if actor.kind == ActorKind.CUSTOMER:
-            return self.filter(inviter=actor.id)
+            return self.filter(inviter=actor.id, inviter__isnull=False)
         allowed = actor.website_ids(permission)
         return self if allowed is None else self.filter(website__in=allowed)
 
@@ -106,7 +106,7 @@ class Invitation(models.Model):
     resends = models.PositiveSmallIntegerField(default=0)
     link_generation = models.PositiveSmallIntegerField(default=0)
     repeat = models.PositiveSmallIntegerField(default=0)
-    address_hash = models.BinaryField(max_length=32, null=True)
+    address_hash = models.BinaryField(max_length=16, null=True)
     created_at = models.DateTimeField(_("created"))
     sent_at = models.DateTimeField(pgettext_lazy("invitation", "sent"), null=True)
     # The store view's local day of the first hand-over or share; the figures' cohort, so it never changes.

@@ -166,9 +166,13 @@ class Message(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=["ready_at", "id"], condition=Q(state="ready"), name="guestlist_message_ready"),
+            models.Index(
+                fields=["ready_at", "id"], condition=Q(state="ready"), name="guestlist_message_ready"
+            ),
             # A few hundred rows at any time: what workers have in hand, found again when a lease runs out.
-            models.Index(fields=["lease_until"], condition=Q(state="leased"), name="guestlist_message_leased"),
+            models.Index(
+                fields=["lease_until"], condition=Q(state="leased"), name="guestlist_message_leased"
+            ),
         )
 
     def __str__(self) -> str:
@@ -203,7 +207,7 @@ class Suppression(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     website = models.ForeignKey(Website, models.CASCADE, null=True, blank=True, related_name="+")
-    address_hash = models.BinaryField(max_length=32)
+    address_hash = models.BinaryField(max_length=16)
     reason = models.CharField(max_length=10, choices=SuppressionReason)
     created_at = models.DateTimeField()
 
@@ -211,7 +215,9 @@ class Suppression(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["address_hash", "website"], name="guestlist_suppression_once"),
             models.UniqueConstraint(
-                fields=["address_hash"], condition=Q(website=None), name="guestlist_suppression_everywhere_once"
+                fields=["address_hash"],
+                condition=Q(website=None),
+                name="guestlist_suppression_everywhere_once",
             ),
         )
 

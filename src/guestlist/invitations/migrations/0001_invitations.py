@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ("resends", models.PositiveSmallIntegerField(default=0)),
                 ("link_generation", models.PositiveSmallIntegerField(default=0)),
                 ("repeat", models.PositiveSmallIntegerField(default=0)),
-                ("address_hash", models.BinaryField(max_length=32, null=True)),
+                ("address_hash", models.BinaryField(max_length=16, null=True)),
                 ("created_at", models.DateTimeField(verbose_name="created")),
                 ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
                 ("sent_day", models.DateField(null=True)),

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
             name='Suppression',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('address_hash', models.BinaryField(max_length=32)),
+                ('address_hash', models.BinaryField(max_length=16)),
                 ('reason', models.CharField(choices=[('wish', 'asked never to be mailed'), ('complaint', 'complained'), ('bounce', 'does not exist'), ('staff', 'entered by staff')], max_length=10)),
                 ('created_at', models.DateTimeField()),
                 ('website', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='guestlist_stores.website')),
