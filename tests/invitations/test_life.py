@@ -281,7 +281,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(address=addressed)
     def never_again(self, address: str) -> None:
-        from guestlist import addresses  # noqa: PLC0415
+        from guestlist import addresses
 
         invitations.never_again(
             website=self.view.website, address_hash=addresses.hash_of(address), now=self.tick()
@@ -443,6 +443,6 @@ def test_life_is_as_the_model_says_when_anything_happens_in_any_order() -> None:
     run_state_machine_as_test(
         Life,
         settings=hypothesis_settings(
-            hypothesis_settings.get_profile("ci"), max_examples=25, stateful_step_count=30
+            hypothesis_settings.get_profile("ci"), max_examples=30, stateful_step_count=40
         ),
     )
