@@ -1,5 +1,6 @@
 """A real mail server for tests, on a port of this machine: says what it is told, keeps what it is sent."""
 
+import asyncio
 import contextlib
 import datetime
 import email
@@ -66,6 +67,7 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if answer := self._answer(server, "data", envelope.rcpt_tos[0]):
             return answer
+        assert isinstance(envelope.content, bytes)
         with self.lock:
             self.mails.append((envelope, email.message_from_bytes(envelope.content, policy=default)))
             return f"250 2.0.0 Queued as {len(self.mails)}"
@@ -81,6 +83,7 @@ class MailServer:
     def _answer(self, server: SMTP, stage: str, address: str) -> str:
         answer = self.answers.get(f"{stage} {address}") or self.answers.get(stage, "")
         if answer == "drop":
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
             return "421 gone"
         return answer
@@ -175,7 +178,8 @@ def _free_port() -> int:
 
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+        port: int = found.getsockname()[1]
+        return port
 
 
 def _authenticate(_server, _session, _envelope, _mechanism, data) -> AuthResult:

@@ -1,12 +1,14 @@
 """A shop with mail in its outbox, a kind of mail and a way to hand it over that do what a test says."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from guestlist.mail import actions
-from guestlist.mail.kinds import Values
+from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.models import Message
-from guestlist.mail.transport import Answer, Result
+from guestlist.mail.transport import Answer, Parcel, Result
 from guestlist.stores.models import StoreView, Website
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
@@ -16,7 +18,7 @@ ACCEPTED = Answer(Result.ACCEPTED, "2.0.0", "queued")
 def make_shop(code: str = "main", **changes) -> StoreView:
     website = Website.objects.create(code=code, name="Loom")
     actions.set_sender(website=website, code="general", name="Loom", address="shop@shop.example")
-    fields = {
+    fields: dict[str, Any] = {
         "code": f"{code}_en",
         "name": "Linden & Loom",
         "language": "en",
@@ -32,7 +34,7 @@ def make_shop(code: str = "main", **changes) -> StoreView:
 def queue(
     store_view: StoreView, subjects: range, *, now: datetime.datetime = NOW, **changes
 ) -> list[Message]:
-    fields = {
+    fields: dict[str, Any] = {
         "kind": "test",
         "subject_ids": list(subjects),
         "store_view": store_view,
@@ -57,7 +59,7 @@ class Friends:
     changed: dict[int, dict[str, str]] = field(default_factory=dict)
     addresses: dict[int, str] = field(default_factory=dict)
     hashes: dict[int, bytes] = field(default_factory=dict)
-    recorded: list = field(default_factory=list)
+    recorded: list[Outcome] = field(default_factory=list)
 
     def check(self, ids, *, now):
         return {one: reason for one, reason in self.withdrawn.items() if one in ids}
@@ -96,8 +98,8 @@ class Basket:
     """A transport that keeps what it is given; `answers` by recipient, all others are accepted."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    parcels: list = field(default_factory=list)
-    on_deliver: object = None
+    parcels: list[Parcel] = field(default_factory=list)
+    on_deliver: Callable[[Parcel], object] | None = None
     closed: int = 0
 
     def deliver(self, parcel):

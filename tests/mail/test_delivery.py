@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from guestlist import addresses
 from guestlist.mail import actions, claiming, delivery, recording
-from guestlist.mail.kinds import Verdict
+from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import (
     Attempt,
     Message,
@@ -82,7 +82,9 @@ def test_the_mail_says_what_the_shop_and_the_kind_know(shop):
 
     parcel = basket.parcels[0]
     mail = email.message_from_bytes(parcel.mail.as_bytes(), policy=default)
-    html = mail.get_body(("html",)).get_content()
+    body = mail.get_body(("html",))
+    assert body is not None
+    html = body.get_content()
     assert parcel.sender == "shop@shop.example"
     assert mail["From"] == "Loom <shop@shop.example>"
     assert mail["Subject"] == "Emma Clarke invites you to Linden & Loom"
@@ -289,9 +291,9 @@ def test_a_deferred_mail_waits_longer_each_time_under_the_same_message_id(shop):
 
 def test_jitter_spreads_what_waits():
     message = Message(tries=3)
-    settled = recording.Settled(recording.Outcome(message, Verdict.DEFERRED, "4.2.1", "", NOW))
+    settled = recording.Settled(Outcome(message, Verdict.DEFERRED, "4.2.1", "", NOW))
 
-    pauses = [recording._pause(settled, lambda share=share: share) for share in (0, 0.5, 1)]
+    pauses = [recording._pause(settled, jitter) for jitter in (lambda: 0.0, lambda: 0.5, lambda: 1.0)]
 
     assert [pause.total_seconds() for pause in pauses] == [360, 480, 600]
 

@@ -3,6 +3,7 @@
 import datetime
 import email
 from email.policy import default
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ URL = "https://shop.example/never-again/" + "A1b2-_" * 40 + "/"
 
 
 def letter(**changes):
-    fields = {
+    fields: dict[str, Any] = {
         "sender": mailbox("shop@shop.example", name="Linde & Draad"),
         "recipient": mailbox("Noor@friend.example", name="Noör Jansen"),
         "reply_to": mailbox("help@shop.example"),

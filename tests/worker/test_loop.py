@@ -48,9 +48,11 @@ def test_a_job_waits_for_its_turn():
             done.set()
         return False
 
-    loop_until(
-        done, Job("seldom", 3600, lambda _stopping: bool(ran.append("seldom"))), Job("often", 0, often)
-    )
+    def seldom(_stopping):
+        ran.append("seldom")
+        return False
+
+    loop_until(done, Job("seldom", 3600, seldom), Job("often", 0, often))
 
     assert ran.count("seldom") == 1
 

@@ -130,7 +130,7 @@ _INVITATION = (
     _variable(
         "decline_url",
         _("The page where the invited person declines this invitation."),
-        "https://shop.example/invitation/sample/decline/",
+        "https://shop.example/never-again/sample/",
         form=Form.URL,
     ),
     _variable(
