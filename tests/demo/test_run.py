@@ -36,7 +36,7 @@ class Demo:
     def until(self, look):
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            assert self.process.poll() is None, self.process.stdout.read()
+            assert self.process.poll() is None, self.process.communicate()[0]
             try:
                 found = look()
             except (urllib.error.URLError, ConnectionError):
@@ -48,24 +48,24 @@ class Demo:
 
     def get(self, path: str) -> str:
         with self._opener.open(f"{self.base}{path}", timeout=PATIENCE) as answer:
-            return answer.read().decode()
+            return str(answer.read().decode())
 
     def post(self, path: str, page: str, **fields: str) -> str:
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+        token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[0]
         data = urllib.parse.urlencode({"csrfmiddlewaretoken": token, **fields}, doseq=True).encode()
         request = urllib.request.Request(
             f"{self.base}{path}", data, headers={"Referer": f"{self.base}{path}"}
         )
         with self._opener.open(request, timeout=PATIENCE) as answer:
-            return answer.read().decode()
+            return str(answer.read().decode())
 
     def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
         self.process.send_signal(number)
-        output, _nothing = self.process.communicate(timeout=PATIENCE)
+        output: str = self.process.communicate(timeout=PATIENCE)[0]
         return self.process.returncode, output
 
 
-def start(*arguments: str) -> subprocess.Popen:
+def start(*arguments: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GUESTLIST_")}
     # What a real shop has set must not reach the demo.
     environment |= {
@@ -84,14 +84,15 @@ def start(*arguments: str) -> subprocess.Popen:
 
 def refused(*arguments: str) -> str:
     process = start(*arguments)
-    output, _nothing = process.communicate(timeout=PATIENCE)
+    output: str = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1, output
     return output
 
 
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+        port: int = server.getsockname()[1]
+        return port
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The example shop: believable, in every state, made once or not at all."""
 
 from collections import Counter
+from datetime import datetime
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -41,7 +42,7 @@ def test_every_kind_of_event_is_there_when_planted(shop):
 
 
 def test_history_ends_where_the_invitation_stands(shop):
-    last = {}
+    last: dict[int, str | None] = {}
     for event in InvitationEvent.objects.exclude(target=None).order_by("pk"):
         assert event.origin == last.get(event.invitation_id)
         last[event.invitation_id] = event.target
@@ -49,7 +50,7 @@ def test_history_ends_where_the_invitation_stands(shop):
 
 
 def test_history_is_in_order_of_time(shop):
-    seen = {}
+    seen: dict[int, datetime] = {}
     for event in InvitationEvent.objects.order_by("pk"):
         assert event.at >= seen.get(event.invitation_id, event.at)
         assert event.at <= shop
@@ -57,7 +58,7 @@ def test_history_is_in_order_of_time(shop):
 
 
 def test_figures_agree_with_the_rows(shop):
-    counted = Counter()
+    counted: Counter[str] = Counter()
     rows = (
         FiguresDay.objects.filter(basis="event")
         .values_list("measure")
@@ -88,7 +89,7 @@ def test_websites_have_the_promised_views(shop):
         "http://testserver/outlet": "nl",
     }
     for view in StoreView.objects.all():
-        assert view.logo.storage.exists(view.logo.name)
+        assert view.logo.size
         assert view.legal_name
         assert view.postal_address
         assert view.registration_number

@@ -142,6 +142,7 @@ def test_order_is_hidden_when_it_is_somebody_elses(shop, sign_in):
 def test_price_depends_on_the_group(shop):
     view = StoreView.objects.get(code="klei_nl")
     mug = catalog.find(view, "mok-duinen")
+    assert mug
     general, wholesale = (
         Customer.objects.get(email=email) for email in ("customer@example.com", "wholesale@example.com")
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PER_PAGE = 30
 
-_PAGE_POLICY = {
+_PAGE_POLICY: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     # Mails carry their styles within; programs read them without a policy, and none runs scripts.
     "style-src": [CSP.UNSAFE_INLINE],
