@@ -20,7 +20,7 @@ def _parcel(recipient: str = "friend@example.org", subject: str = "Come in") -> 
     mail["Subject"] = subject
     mail.set_content("Open https://example.com/invitation/ now.\n")
     mail.add_alternative(
-        '<html><head><title>x</title></head><body><a href="/i/">Open</a><script>alert(1)</script></body></html>',
+        '<html><head><title>x</title></head><body><a href="/i/" target="_blank">Open</a><script>alert(1)</script></body></html>',
         subtype="html",
     )
     return Parcel(mail, "klei@example.com", recipient)
@@ -78,6 +78,7 @@ def test_mail_page_runs_no_scripts_and_opens_links_in_the_window():
     assert "script-src" not in policy
     assert "default-src 'none'" in policy
     assert '<head><base target="_top">' in framed.content.decode()
+    assert '<a href="/i/" target="_top">' in framed.content.decode()
     assert framed.headers["X-Frame-Options"] == "SAMEORIGIN"
 
 

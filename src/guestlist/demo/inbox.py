@@ -66,7 +66,7 @@ def mail(request: HttpRequest, mail_id: int) -> HttpResponse:
 @never_cache
 @require_safe
 def page(_request: HttpRequest, mail_id: int) -> HttpResponse:
-    """Serve the HTML of a mail as it is, for the frame; links open in the whole window."""
+    """Serve the HTML of a mail for the frame, as it is but that its links open in the whole window."""
     html = get_object_or_404(CapturedMail, pk=mail_id).html
     return HttpResponse(_in_top_window(html) if html else escape(""))
 
@@ -95,6 +95,7 @@ def _as_json(one: CapturedMail) -> dict[str, Any]:
 
 
 def _in_top_window(html: str) -> str:
+    html = html.replace('target="_blank"', 'target="_top"')
     base = '<base target="_top">'
     head = html.lower().find("<head")
     end = html.find(">", head) + 1 if head >= 0 else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _KEPT = {"GUESTLIST_SMTP_URL", "GUESTLIST_SMTP_URL_FILE", "GUESTLIST_DEBUG", "GUESTLIST_LOG_LEVEL"}
-_THREADS = 6
+_THREADS = 8
 _DRAIN_SECONDS = 10.0
 _PATIENCE_SECONDS = 30.0
 
@@ -151,6 +152,8 @@ def _serve(listener: socket.socket, stop: threading.Event, work: Work, *, greeti
 
     from guestlist.demo.transport import InboxTransport
 
+    # That a request waits for a free thread is no news in a demo.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # The one that prepared; requests and jobs open their own.
     connections.close_all()
     channels: dict[int, Any] = {}

@@ -29,10 +29,10 @@ class InboxTransport:
 
     def deliver(self, parcel: Parcel) -> Answer:
         """Take the mail, unless its domain is one of those that show what else can happen."""
-        domain = parcel.recipient.rpartition("@")[2]
-        if domain == REFUSES:
+        domain = "." + parcel.recipient.rpartition("@")[2]
+        if domain.endswith(f".{REFUSES}"):
             return Answer(Result.BOUNCED, "5.1.1", "No such mailbox here.", no_such_address=True)
-        if domain == HESITATES:
+        if domain.endswith(f".{HESITATES}"):
             return Answer(Result.DEFERRED, "4.2.1", "Mailbox busy, try again in 15 minutes.")
         if self._keeps:
             _keep(parcel, self._at or datetime.now(UTC))
