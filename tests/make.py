@@ -6,6 +6,8 @@ import datetime
 import itertools
 from typing import Any
 
+from django.db import transaction
+
 from guestlist.customers import actions as customers
 from guestlist.customers import grants
 from guestlist.customers.models import Customer, CustomerGroup, Grant, Role, User
@@ -194,7 +196,8 @@ def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.
     Message.objects.filter(pk=message.pk).update(
         state="sent" if verdict == Verdict.ACCEPTED else "failed" if verdict != Verdict.DEFERRED else "ready"
     )
-    KINDS[0].record([Outcome(message, verdict, code, "", now)], now=now)
+    with transaction.atomic():
+        KINDS[0].record([Outcome(message, verdict, code, "", now)], now=now)
     one.refresh_from_db()
 
 

@@ -22,33 +22,27 @@ type Figures = Counter[tuple[int, str, datetime.date, str, str]]
 
 
 def from_history() -> Figures:
-    """Count by the day of the event, from the events alone, and by the day of sending, from rows and orders."""
+    """Count by the day of the event, from the events alone, and by the day of sending, from rows and events."""
     counted: Figures = Counter()
     rows = Invitation.objects.select_related("store_view").in_bulk()
+    kept: dict[int, Counter[tuple[str, str]]] = {pk: Counter() for pk in rows}
     seen_sent: set[int] = set()
-    first_sent: dict[int, str] = {}
-    bought: Counter[tuple[int, str, str]] = Counter()
     for event in InvitationEvent.objects.order_by("pk"):
         one = rows[event.invitation_id]
         day = moves.local_day(one.store_view, event.at)
-        for measure, amount, currency in _of(event, event.invitation_id in seen_sent):
+        for measure, amount, currency in _of(event, one.pk in seen_sent):
             counted[one.store_view_id, Basis.EVENT, day, measure, currency] += amount
-            if measure.startswith("sent_"):
-                first_sent[one.pk] = measure
-            if measure in {"orders", "revenue"}:
-                bought[one.pk, measure, currency] += amount
+            if measure.startswith(("sent_", "orders", "revenue")):
+                kept[one.pk][measure, currency] += amount
         if event.target == Status.SENT:
-            seen_sent.add(event.invitation_id)
+            seen_sent.add(one.pk)
     for one in rows.values():
-        if one.sent_day is None:
-            continue
-        where = one.store_view_id, Basis.SENT, one.sent_day
-        counted[*where, first_sent[one.pk], ""] += 1
-        if one.status in {Status.ACCEPTED, Status.DISCARDED}:
-            counted[*where, f"{one.status}.{one.reason}", ""] += 1
-        for (pk, measure, currency), amount in bought.items():
-            if pk == one.pk:
-                counted[*where, measure, currency] += amount
+        if one.sent_day is not None:
+            # Ends are taken back by a later move: what counts by the day of sending is how it stands.
+            if one.status in {Status.ACCEPTED, Status.DISCARDED}:
+                kept[one.pk][f"{one.status}.{one.reason}", ""] += 1
+            for (measure, currency), amount in kept[one.pk].items():
+                counted[one.store_view_id, Basis.SENT, one.sent_day, measure, currency] += amount
     return +counted
 
 

@@ -1,0 +1,418 @@
+"""Several at the same moment: exactly one wins, nothing is left half-done, nobody waits for ever."""
+
+import threading
+from collections import Counter
+
+import pytest
+from django.db import IntegrityError, connection
+
+from guestlist import addresses
+from guestlist.customers.models import Customer, User
+from guestlist.invitations import actions as invitations
+from guestlist.invitations import figures
+from guestlist.invitations.actions import AddressTaken, AlreadyOnItsWay
+from guestlist.invitations.lifecycle import MoveNotAllowed, Status
+from guestlist.invitations.models import (
+    Basis,
+    Channel,
+    Credit,
+    EventKind,
+    FiguresDelta,
+    Invitation,
+    InvitationEvent,
+    PendingJoin,
+)
+from guestlist.invitations.rules import NotUsable
+from guestlist.mail.models import Message
+from guestlist.orders.models import Order
+from guestlist.refusal import Refusal
+from tests import make, races
+from tests.invitations import recount
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = 3
+
+
+def outcomes(results: list) -> Counter[str]:
+    """Count what came back by name: a refusal's code, or "done"; anything else is a bug and raised."""
+    counted: Counter[str] = Counter()
+    for result in results:
+        if isinstance(result, Refusal):
+            counted[result.code] += 1
+        elif isinstance(result, Exception):
+            raise result
+        else:
+            counted["done"] += 1
+    return counted
+
+
+def figures_are_exact() -> bool:
+    return recount.from_days() == recount.from_history()
+
+
+def test_one_invitation_is_made_when_an_inviter_sends_the_same_form_at_once() -> None:
+    inviter = make.customer()
+    forms = [
+        ["a@example.com", "b@example.com", "c@example.com"],
+        ["c@example.com", "b@example.com", "a@example.com"],
+    ]
+
+    def send(form: list[str]):
+        return lambda: invitations.invite(
+            inviter=inviter,
+            store_view=inviter.store_view,
+            addresses=form,
+            config=make.options(),
+            now=make.NOW,
+        )
+
+    results = races.together(*[send(form) for form in forms * 4])
+
+    assert outcomes(results) == {"done": 8}
+    verdicts = Counter(verdict.code for result in results for verdict in result)
+    assert verdicts == {"invited": 3, "already_invited": 21}
+    assert Invitation.objects.count() == Message.objects.waiting().count() == 3
+    assert figures_are_exact()
+
+
+def test_one_invitation_is_made_when_staff_add_the_same_addresses_at_once() -> None:
+    view, actor = make.store_view(), make.actor()
+    pasted = [f"friend{number}@example.com" for number in range(20)]
+
+    def add(form: list[str]):
+        return lambda: invitations.invite_as_staff(
+            actor=actor,
+            store_view=view,
+            addresses=form,
+            ready_at=make.NOW,
+            config=make.options(),
+            now=make.NOW,
+        )
+
+    results = races.together(add(pasted), add(pasted[::-1]), add(pasted), add(pasted[::-1]))
+
+    assert outcomes(results) == {"done": 4}
+    verdicts = Counter(verdict.code for result in results for verdict in result)
+    assert verdicts == {"invited": 20, "open_invitation": 60}
+    assert Invitation.objects.count() == 20
+
+
+def test_repeats_are_counted_when_staff_invite_again_anyway_at_once() -> None:
+    view, actor = make.store_view(), make.actor()
+
+    def again() -> object:
+        return invitations.invite_as_staff(
+            actor=actor,
+            store_view=view,
+            addresses=["friend@example.com"],
+            ready_at=None,
+            again=["friend@example.com"],
+            config=make.options(),
+            now=make.NOW,
+        )
+
+    assert outcomes(races.together(*[again] * 6)) == {"done": 6}
+    assert sorted(Invitation.objects.values_list("repeat", flat=True)) == list(range(6))
+
+
+@pytest.mark.requirement("trust-2")
+@pytest.mark.parametrize("_round", range(ROUNDS))
+def test_one_wins_when_the_inviter_cancels_while_the_friend_joins(_round: int) -> None:
+    one = make.sent_invitation()
+
+    cancelled, joined = races.together(
+        lambda: invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW),
+        lambda: make.registered(one),
+    )
+
+    row = Invitation.objects.get()
+    if isinstance(cancelled, MoveNotAllowed):
+        assert row.status == Status.ACCEPTED
+        assert Customer.objects.filter(email=one.address.normalized).count() == 1
+        assert Credit.objects.count() == 1
+    else:
+        assert cancelled is None
+        assert isinstance(joined, NotUsable)
+        assert row.status == Status.DISCARDED
+        assert not User.objects.filter(email=one.address.normalized).exists()
+        assert not Credit.objects.exists()
+    assert InvitationEvent.objects.filter(origin=Status.SENT).count() == 1
+    assert figures_are_exact()
+
+
+@pytest.mark.requirement("trust-2")
+def test_one_of_fifty_wins_when_they_all_accept_one_link() -> None:
+    one = make.sent_invitation()
+    users = [make.user() for _ in range(50)]
+    config = make.options(registration_address="any", registration="invitation")
+
+    def join(user: User):
+        return lambda: invitations.join(
+            user=user, store_view=one.store_view, invitation=one, config=config, now=make.NOW
+        )
+
+    results = races.together(*[join(user) for user in users])
+
+    assert outcomes(results) == {"done": 1, "invitation_not_usable": 49}
+    row = Invitation.objects.get()
+    assert row.status == Status.ACCEPTED
+    assert set(Customer.objects.all()) == {one.inviter, row.invitee}
+    assert Credit.objects.count() == 1
+    assert InvitationEvent.objects.filter(kind=EventKind.ACCEPTED).count() == 1
+    assert figures_are_exact()
+
+
+@pytest.mark.requirement("trust-2")
+def test_one_account_is_made_when_many_register_through_one_mailed_link() -> None:
+    one = make.sent_invitation()
+
+    results = races.together(*[lambda: make.registered(one)] * 8)
+
+    told = outcomes(results)
+    assert told["done"] == 1
+    assert set(told) <= {"done", "address_taken", "invitation_not_usable"}
+    assert User.objects.filter(email=one.address.normalized).count() == 1
+    assert Customer.objects.count() == 2
+    assert not PendingJoin.objects.exists()
+    assert Message.objects.count() == 1
+
+
+def test_one_of_many_wins_when_existing_customers_accept_one_link() -> None:
+    one = make.sent_invitation()
+    friends = [make.customer(one.store_view) for _ in range(8)]
+    config = make.options(registration_address="any")
+
+    def accept(friend: Customer):
+        return lambda: invitations.join(
+            user=friend.user, store_view=one.store_view, invitation=one, config=config, now=make.NOW
+        )
+
+    results = races.together(*[accept(friend) for friend in friends])
+
+    assert outcomes(results) == {"done": 1, "invitation_not_usable": 7}
+    assert InvitationEvent.objects.filter(kind=EventKind.ACCEPTED).count() == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_one_account_is_made_when_the_same_address_registers_at_once(shared: bool) -> None:
+    view = make.store_view()
+    one = make.sent_invitation(make.customer(view), address="newcomer@example.com") if shared else None
+
+    results = races.together(
+        *[lambda: make.registered(one, view=view, email="newcomer@example.com", channel=Channel.SHARED)] * 2
+    )
+
+    assert outcomes(results) == {"done": 2}
+    user = User.objects.get(email="newcomer@example.com")
+    assert PendingJoin.objects.get().user == user
+    assert user.pk in {joined.user.pk for joined in results if joined.user}
+
+
+def test_account_is_kept_when_it_is_confirmed_while_another_registers_it() -> None:
+    view = make.store_view()
+    user = make.registered(view=view, email="newcomer@example.com").user
+    assert user is not None
+
+    confirmed, registered = races.together(
+        lambda: invitations.confirm(user=user, store_view=view, config=make.options(), now=make.NOW),
+        lambda: make.registered(view=view, email="newcomer@example.com"),
+    )
+
+    assert outcomes([confirmed, registered]) == {"done": 2}
+    customer = Customer.objects.first()
+    if customer is not None:
+        assert customer.user == user
+        assert registered.user is None
+    else:
+        assert confirmed.customer is None
+        assert User.objects.get() == registered.user
+
+
+def test_one_customer_is_made_when_a_user_joins_twice_at_once() -> None:
+    one = make.sent_invitation()
+    user = make.user(one.address.normalized)
+
+    def join() -> object:
+        return invitations.join(
+            user=user, store_view=one.store_view, invitation=None, config=make.options(), now=make.NOW
+        )
+
+    results = races.together(*[join] * 4)
+
+    assert outcomes(results) == {"done": 4}
+    assert len({joined.customer.pk for joined in results}) == 1
+    assert [joined.is_new for joined in results].count(True) == 1
+    assert Invitation.objects.get().status == Status.ACCEPTED
+
+
+def test_one_mail_is_queued_when_two_resend_at_once() -> None:
+    one, actor = make.sent_invitation(), make.actor()
+
+    results = races.together(
+        *[lambda: invitations.resend(invitation=one, actor=actor, config=make.options(), now=make.NOW)] * 4
+    )
+
+    assert outcomes(results) == {"done": 1, AlreadyOnItsWay.code: 3}
+    assert Message.objects.waiting().count() == 1
+    row = Invitation.objects.get()
+    assert (row.resends, row.delivery) == (1, "queued")
+    assert row.mail_id == Message.objects.waiting().get().pk
+
+
+def test_one_order_is_recorded_when_the_shop_tells_it_twice_at_once() -> None:
+    one = make.sent_invitation()
+    customer = make.registered(one).customer
+    assert customer is not None
+
+    results = races.together(
+        *[
+            lambda: invitations.record_order(
+                store_view=one.store_view,
+                customer=customer,
+                number="1001",
+                currency="EUR",
+                total=500,
+                now=make.NOW,
+            )
+        ]
+        * 4
+    )
+
+    assert outcomes(results) == {"done": 4}
+    assert Order.objects.count() == 1
+    assert InvitationEvent.objects.filter(kind=EventKind.ORDER_ATTRIBUTED).count() == 1
+    assert figures_are_exact()
+
+
+def test_looking_is_written_down_once_when_two_look_at_once() -> None:
+    one = make.sent_invitation()
+
+    results = races.together(*[lambda: invitations.saw(invitation=one, now=make.NOW)] * 4)
+
+    assert outcomes(results) == {"done": 4}
+    assert InvitationEvent.objects.filter(kind=EventKind.VIEWED).count() == 1
+
+
+def test_readers_see_whole_totals_when_figures_are_folded_meanwhile() -> None:
+    view = make.store_view()
+    day = make.NOW.date()
+    target = 120
+    writers = 2
+    done = threading.Event()
+
+    def write() -> None:
+        template = Invitation(store_view=view)
+        for _ in range(target // writers):
+            ledger = figures.Ledger()
+            # Two rows that belong together: a reader who sees one of them alone sees a wrong total.
+            ledger.add(template, "plus", day=day)
+            ledger.add(template, "minus", day=day, amount=-1)
+            ledger.write()
+
+    def fold() -> None:
+        while not done.is_set():
+            figures.fold()
+
+    def read() -> list[tuple[int, int]]:
+        seen = []
+        while not done.is_set():
+            told = figures.totals(store_view_ids=[view.pk], basis=Basis.EVENT, start=day, end=day)
+            seen.append((told.get(("plus", ""), 0), told.get(("minus", ""), 0)))
+        return seen
+
+    finished: list[int] = []
+
+    def write_and_tell() -> None:
+        try:
+            write()
+        finally:
+            finished.append(1)
+            if len(finished) == writers:
+                done.set()
+
+    results = races.together(*[write_and_tell] * writers, fold, fold, read, read)
+
+    outcomes(results)
+    for seen in results[-2:]:
+        assert isinstance(seen, list)
+        assert all(plus == -minus for plus, minus in seen)
+        assert [plus for plus, _minus in seen] == sorted(plus for plus, _minus in seen)
+    figures.fold()
+    assert not FiguresDelta.objects.exists()
+    assert figures.totals(store_view_ids=[view.pk], basis=Basis.EVENT, start=day, end=day) == {
+        ("plus", ""): target,
+        ("minus", ""): -target,
+    }
+
+
+@pytest.mark.parametrize("_round", range(ROUNDS))
+def test_nobody_waits_in_a_circle_when_many_end_the_same_invitations(_round: int) -> None:
+    view, actor = make.store_view(), make.actor()
+    address = "friend@example.com"
+    theirs = [make.sent_invitation(make.customer(view), address=address) for _ in range(6)]
+    others = [make.invitation(make.customer(view)) for _ in range(6)]
+    ids = [one.pk for one in (*theirs, *others)]
+    user = make.user(address)
+
+    results = races.together(
+        lambda: invitations.never_again(
+            website=view.website, address_hash=addresses.hash_of(address), now=make.NOW
+        ),
+        lambda: invitations.join(
+            user=user, store_view=view, invitation=None, config=make.options(), now=make.NOW
+        ),
+        lambda: invitations.discard_many(ids=ids, actor=actor, now=make.NOW),
+        lambda: invitations.discard_many(ids=ids[::-1], actor=actor, now=make.NOW),
+        lambda: invitations.cancel(invitation=theirs[3], inviter=theirs[3].inviter, now=make.NOW),
+        lambda: invitations.decline(invitation=theirs[4], now=make.NOW),
+        lambda: invitations.resend(invitation=theirs[5], actor=actor, config=make.options(), now=make.NOW),
+        figures.fold,
+    )
+
+    told = outcomes(results)
+    assert set(told) <= {
+        "done",
+        "move_not_allowed",
+        "not_mailable",
+        "already_customer",
+    }
+    assert Invitation.objects.filter(status=Status.ACCEPTED).count() <= 1
+    assert not Invitation.objects.open().exists()
+    assert Customer.objects.filter(email=address).count() == 1
+    assert figures_are_exact()
+    for one in Invitation.objects.prefetch_related("events"):
+        steps = sorted((event.pk, event.origin, event.target) for event in one.events.all() if event.target)
+        assert [step[1] for step in steps[1:]] == [step[2] for step in steps[:-1]]
+
+
+def test_uniqueness_is_the_databases_when_the_look_before_is_left_out() -> None:
+    one = make.invitation()
+
+    with pytest.raises(IntegrityError):
+        Invitation.objects.create(
+            website=one.website,
+            store_view=one.store_view,
+            inviter=one.inviter,
+            address_hash=one.address_hash,
+            created_at=make.NOW,
+        )
+    staffs = make.staff_invitation(one.store_view)
+    with pytest.raises(IntegrityError):
+        Invitation.objects.create(
+            website=staffs.website,
+            store_view=staffs.store_view,
+            address_hash=staffs.address_hash,
+            created_at=make.NOW,
+        )
+    assert connection.is_usable()
+
+
+def test_address_taken_is_told_when_the_owner_registers_twice_by_mail() -> None:
+    one = make.sent_invitation()
+
+    results = races.together(*[lambda: make.registered(one)] * 2)
+
+    refused = [result for result in results if isinstance(result, Exception)]
+    assert len(refused) == 1
+    assert isinstance(refused[0], AddressTaken | NotUsable)
