@@ -99,4 +99,4 @@ def _in_top_window(html: str) -> str:
     base = '<base target="_top">'
     head = html.lower().find("<head")
     end = html.find(">", head) + 1 if head >= 0 else 0
-    return html[:end] + base + html[end:]
+    return html[:end] + base + html[end:].replace(' target="_blank"', "")
