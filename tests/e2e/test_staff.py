@@ -1,0 +1,265 @@
+"""Staff invite, follow up and configure."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.shop import Shop
+from tests.e2e.ways import CUSTOMER, STAFF, SUPPORT, column, follow, invite, register, staff_row
+
+_VIEW = "Klei & Kamille International (English)"
+
+
+def add(page: Page, shop: Shop, addresses: list[str], *, group: str = "As configured", **others: str) -> None:
+    """Fill in and send the form to add invitations."""
+    page.goto(shop.url("/staff/invitations/"))
+    page.get_by_role("link", name="Add invitations").click()
+    page.get_by_label("E-mail addresses").fill("\n".join(addresses))
+    page.get_by_label("Send from").select_option(_VIEW)
+    page.get_by_label("Invitee group").select_option(group)
+    if "message" in others:
+        page.get_by_label("Message").fill(others["message"])
+    page.get_by_label(others.get("when", "Send now")).check()
+    page.get_by_role("button", name="Invite", exact=True).click()
+
+
+def test_staff_add_one_customer_and_one_new_address(either_shop, signed_in, open_page, someone):
+    shop, fresh = either_shop, someone("vera")
+    staff = signed_in(shop, STAFF)
+    add(staff, shop, [CUSTOMER, f"Vera Bos <{fresh}>"], group="VIP", message="Welcome!")
+
+    expect(staff.get_by_text("1 sent, 1 not sent: already a customer.")).to_be_visible()
+    expect(staff.get_by_label("E-mail addresses")).to_have_value(CUSTOMER)
+    mail = shop.mail(fresh)
+    assert mail["subject"] == "Klei & Kamille International invites you"
+    assert "Welcome!" in mail["text"]
+
+    friend = open_page()
+    follow(friend, shop, mail, "See your invitation")
+    expect(friend.get_by_role("heading", level=1)).to_have_text("Klei & Kamille International")
+    register(friend, "Vera", "Bos")
+    expect(friend.get_by_role("heading", name="Hello, Vera")).to_be_visible()
+    row = staff_row(staff, shop, fresh)
+    expect(column(staff, row, "Status")).to_have_text("Accepted")
+    expect(column(staff, row, "Invitee group")).to_contain_text("VIP")
+
+
+def test_form_keeps_everything_when_something_is_missing(shop, signed_in, someone):
+    staff = signed_in(shop, STAFF)
+    friend = someone()
+    staff.goto(shop.url("/staff/invitations/add/"))
+    staff.get_by_label("E-mail addresses").fill(friend)
+    staff.get_by_label("Message").fill("Hello")
+    staff.get_by_role("button", name="Invite", exact=True).click()
+
+    expect(staff.get_by_role("alert")).to_contain_text("Nothing was sent")
+    expect(staff.get_by_label("E-mail addresses")).to_have_value(friend)
+    expect(staff.get_by_label("Message")).to_have_value("Hello")
+    expect(staff.get_by_label("Invitee group")).to_be_focused()
+
+
+def test_staff_see_the_mail_before_they_send_it(shop, signed_in, someone):
+    staff = signed_in(shop, STAFF)
+    friend = someone()
+    staff.goto(shop.url("/staff/invitations/add/"))
+    staff.get_by_label("E-mail addresses").fill(friend)
+    staff.get_by_label("Message").fill("Look at this")
+    staff.get_by_label("Send from").select_option(_VIEW)
+    staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_role("button", name="Preview the mail").click()
+
+    expect(staff.get_by_text("Nothing has been sent.")).to_be_visible()
+    expect(staff.frame_locator("iframe").get_by_text("Look at this")).to_be_visible()
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    expect(staff.get_by_text("1 sent.")).to_be_visible()
+    shop.mail(friend)
+
+
+def test_kept_invitation_gets_other_words_and_is_sent(shop, signed_in, someone):
+    staff = signed_in(shop, STAFF)
+    friend = someone()
+    add(staff, shop, [friend], message="First words", when="Do not send yet: keep as Not Sent")
+    expect(staff.get_by_text("1 kept as Not Sent.")).to_be_visible()
+    row = staff_row(staff, shop, friend)
+    expect(column(staff, row, "Status")).to_have_text("Not Sent")
+    column(staff, row, "ID").get_by_role("link").click()
+    staff.get_by_label("Message").fill("Better words")
+    staff.get_by_role("button", name="Save message").click()
+    expect(staff.get_by_text("The message was saved.")).to_be_visible()
+    staff.get_by_role("link", name="Send", exact=True).click()
+    expect(staff.get_by_text(f"It goes to {friend}.")).to_be_visible()
+    staff.get_by_role("button", name="Send", exact=True).click()
+    expect(staff.get_by_text("The invitation is on its way.")).to_be_visible()
+    assert "Better words" in shop.mail(friend)["text"]
+
+
+def test_staff_resend_and_discard_one(either_shop, signed_in, someone):
+    shop, friend = either_shop, someone()
+    staff = signed_in(shop, STAFF)
+    add(staff, shop, [friend])
+    shop.mail(friend)
+    column(staff, staff_row(staff, shop, friend), "ID").get_by_role("link").click()
+    staff.get_by_role("link", name="Resend").click()
+    staff.get_by_role("button", name="Resend").click()
+    expect(staff.get_by_text("The invitation is on its way.")).to_be_visible()
+    shop.mail(friend, number=2)
+
+    staff.reload()
+    staff.get_by_role("link", name="Discard").click()
+    staff.get_by_role("button", name="Discard").click()
+    expect(staff.get_by_text("The invitation was discarded.")).to_be_visible()
+    history = staff.locator("section", has=staff.get_by_role("heading", name="Status history"))
+    expect(history).to_contain_text("Sent → Discarded")
+    expect(history).to_contain_text("Noor Hendriks")
+
+
+def test_staff_discard_the_selected(shop, signed_in, open_page, someone):
+    staff = signed_in(shop, STAFF)
+    mark = someone("club").partition("@")[0]
+    addresses = [f"{mark}.{number}@example.org" for number in range(3)]
+    add(staff, shop, addresses)
+    mails = [shop.mail(address) for address in addresses]
+    friend = open_page()
+    follow(friend, shop, mails[0], "See your invitation")
+    register(friend)
+    expect(friend.get_by_role("heading", name="Hello, Ann")).to_be_visible()
+
+    staff_row(staff, shop, mark)
+    expect(staff.locator("tbody tr")).to_have_count(3)
+    staff.get_by_role("button", name="Discard selected").click()
+    expect(staff.get_by_text("Select at least one invitation first.")).to_be_visible()
+    staff.get_by_role("button", name="Select visible", exact=True).click()
+    expect(staff.get_by_text("3 selected")).to_be_visible()
+    staff.get_by_role("button", name="Discard selected").click()
+    expect(staff.get_by_text("2 invitations will be discarded.")).to_be_visible()
+    expect(staff.get_by_text("1 already accepted")).to_be_visible()
+    staff.get_by_role("button", name="Discard 2 invitations").click()
+    expect(staff.get_by_text("2 of 3 invitations discarded, 1 already accepted.")).to_be_visible()
+    # Back at the same filtered list, nothing selected any more.
+    expect(staff.locator("tbody tr")).to_have_count(3)
+    expect(staff.get_by_text("Nothing selected")).to_be_visible()
+    expect(staff.locator("tbody").get_by_text("Discarded", exact=True)).to_have_count(2)
+
+
+def test_double_click_on_invite_sends_once(shop, signed_in, someone):
+    staff = signed_in(shop, STAFF)
+    friend, later = someone(), someone()
+    staff.goto(shop.url("/staff/invitations/add/"))
+    staff.get_by_label("E-mail addresses").fill(friend)
+    staff.get_by_label("Send from").select_option(_VIEW)
+    staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_role("button", name="Invite", exact=True).dblclick()
+    expect(staff.get_by_text("1 sent.")).to_be_visible()
+    add(staff, shop, [later])
+    shop.mail(later)
+    assert len(shop.mails(friend)) == 1
+
+
+def test_filter_survives_looking_at_a_row(shop, signed_in):
+    staff = signed_in(shop, STAFF)
+    staff.goto(shop.url("/staff/invitations/"))
+    staff.get_by_text("Filter", exact=True).click()
+    staff.get_by_label("Status").select_option("Accepted")
+    staff.get_by_role("button", name="Show").click()
+    expect(staff).to_have_url(re.compile("status=accepted"))
+    rows = staff.locator("tbody tr")
+    expect(rows.first).to_contain_text("Accepted")
+    expect(rows.get_by_text("Discarded", exact=True)).to_have_count(0)
+    column(staff, rows.first, "ID").get_by_role("link").click()
+    staff.get_by_role("link", name="All invitations").click()
+    expect(staff).to_have_url(re.compile("status=accepted"))
+    staff.get_by_role("link", name="Do not filter by Status: Accepted").click()
+    expect(staff).not_to_have_url(re.compile("status=accepted"))
+
+
+def test_configuration_of_one_store_view_takes_effect_there_only(own_shop, signed_in, someone):
+    shop = own_shop
+    staff, customer = signed_in(shop, STAFF), signed_in(shop, CUSTOMER)
+
+    def set_here(name: str, value: str) -> None:
+        option = staff.locator("[data-option]").filter(has=staff.locator(f"#value_{name}"))
+        option.get_by_role("checkbox").uncheck()
+        field = option.locator(f"#value_{name}")
+        if field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+
+    staff.goto(shop.url("/staff/configuration/invitations/"))
+    staff.get_by_role("link", name="Klei & Kamille Deutschland (German)").click()
+    set_here("max_at_once", "0")
+    staff.get_by_role("button", name="Save configuration").click()
+    expect(staff.get_by_role("alert")).to_contain_text("Nothing was saved")
+    set_here("max_at_once", "2")
+    set_here("custom_message", "No")
+    staff.get_by_role("button", name="Save configuration").click()
+    expect(staff.get_by_text("The configuration was saved.")).to_be_visible()
+
+    customer.goto(shop.url("/de/account/invitations/send/"))
+    expect(customer.locator("textarea")).to_have_count(0)
+    expect(customer.locator("#maximum")).to_contain_text("2")
+    customer.locator("[data-add]").click()
+    expect(customer.locator("[data-add]")).to_be_hidden()
+    customer.locator("input[name=emails]").first.fill(", ".join(someone() for _ in range(3)))
+    customer.locator(".actions button[value=preview]").click()
+    expect(customer.get_by_role("alert")).to_contain_text("at most 2")
+    for view in ("", "/en"):
+        customer.goto(shop.url(f"{view}/account/invitations/send/"))
+        expect(customer.locator("textarea")).to_have_count(1)
+        expect(customer.locator("#maximum")).to_contain_text("5")
+
+    # "Use website" takes the view's own value away.
+    option = staff.locator("[data-option]").filter(has=staff.locator("#value_custom_message"))
+    option.get_by_role("checkbox").check()
+    staff.get_by_role("button", name="Save configuration").click()
+    expect(staff.get_by_text("The configuration was saved.")).to_be_visible()
+    customer.goto(shop.url("/de/account/invitations/send/"))
+    expect(customer.locator("textarea")).to_have_count(1)
+    expect(customer.locator("#maximum")).to_contain_text("2")
+
+
+def test_support_sees_one_website_and_cannot_send(shop, signed_in):
+    page = signed_in(shop, SUPPORT)
+    page.goto(shop.url("/staff/invitations/"))
+    expect(page.locator("tbody tr").first).to_be_visible()
+    websites = {column(page, row, "Valid website").inner_text() for row in page.locator("tbody tr").all()}
+    assert websites == {"Klei & Kamille"}
+    expect(page.get_by_role("link", name="Add invitations")).to_have_count(0)
+    expect(page.get_by_role("button", name="Send selected")).to_have_count(0)
+    expect(page.get_by_role("link", name="Configuration")).to_have_count(0)
+
+    column(page, page.locator("tbody tr").first, "ID").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="General")).to_be_visible()
+    expect(page.get_by_role("link", name="Resend")).to_have_count(0)
+    for path in ("/staff/invitations/add/", "/staff/configuration/invitations/"):
+        answer = page.goto(shop.url(path))
+        assert answer is not None
+        assert answer.status == 403
+        expect(page.get_by_role("heading", name="You have no permission for this").first).to_be_visible()
+    # A row of the other website is not there at all.
+    mine = signed_in(shop, STAFF)
+    mine.goto(shop.url("/staff/invitations/"))
+    other = mine.locator("tbody tr").filter(has_text="De Zolder").first
+    address = column(mine, other, "ID").get_by_role("link").get_attribute("href")
+    assert address is not None
+    answer = page.goto(shop.url(address))
+    assert answer is not None
+    assert answer.status == 404
+
+
+def test_customer_gets_no_further_than_the_door_of_the_staff_site(shop, signed_in):
+    page = signed_in(shop, CUSTOMER)
+    page.goto(shop.url("/staff/invitations/"))
+    expect(page.locator("input[name=username]")).to_be_visible()
+
+
+def test_invitation_of_a_customer_shows_who_did_what(shop, signed_in, someone):
+    friend = someone()
+    invite(signed_in(shop, CUSTOMER), shop, friend, message="Hi from Sanne")
+    shop.mail(friend)
+    staff = signed_in(shop, STAFF)
+    column(staff, staff_row(staff, shop, friend), "ID").get_by_role("link").click()
+    expect(staff.locator("main, #content").first).to_contain_text("Hi from Sanne")
+    history = staff.locator("section", has=staff.get_by_role("heading", name="Status history"))
+    expect(history).to_contain_text("Sanne de Vries")
+    expect(history).to_contain_text("Not Sent → Sent")

@@ -1,0 +1,76 @@
+"""What people do again and again in the journeys."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.shop import Shop
+
+PASSWORD = "blauwe-theepot-12"
+CUSTOMER = "customer@example.com"
+WHOLESALE = "wholesale@example.com"
+STAFF = "staff@example.com"
+SUPPORT = "support@example.com"
+
+
+def write_invitation(page: Page, shop: Shop, addresses: Sequence[str], message: str = "", *, view: str = "/en") -> None:
+    """Fill in the send form, up to the button."""
+    page.goto(shop.url(f"{view}/account/invitations/send/"))
+    for number, address in enumerate(addresses):
+        if number:
+            page.locator("[data-add]").click()
+        page.locator("input[name=emails]").nth(number).fill(address)
+    if message:
+        page.locator("textarea[name=message]").fill(message)
+
+
+def invite(page: Page, shop: Shop, *addresses: str, message: str = "", view: str = "/en") -> None:
+    """Invite friends the whole way, as a customer who is signed in."""
+    write_invitation(page, shop, addresses, message, view=view)
+    page.locator(".actions button[value=preview]").click()
+    page.locator("button[name=do][value=send]").click()
+    page.wait_for_url(f"**{view}/account/invitations/")
+
+
+def follow(page: Page, shop: Shop, mail: dict[str, Any], link: str) -> None:
+    """Open a mail in the inbox and click a link in it."""
+    page.goto(shop.url(f"/demo/inbox/{mail['id']}/"))
+    page.frame_locator("iframe.mail-page").get_by_role("link", name=link).click()
+    page.wait_for_url(lambda url: "/demo/" not in url)
+
+
+def register(page: Page, first: str = "Ann", last: str = "Jansen", email: str = "") -> None:
+    """Fill in the form of the card, or of sign-up, and send it."""
+    page.get_by_label("First name").fill(first)
+    page.get_by_label("Last name").fill(last)
+    if email:
+        page.get_by_label("Email", exact=True).fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Accept the invitation").or_(
+        page.get_by_role("button", name="Make my account")
+    ).click()
+
+
+def join(page: Page, shop: Shop, address: str, first: str = "Ann", last: str = "Jansen") -> None:
+    """Open the mailed invitation and register."""
+    follow(page, shop, shop.mail(address, "invites you"), "See your invitation")
+    register(page, first, last)
+    expect(page.get_by_role("heading", name=f"Hello, {first}")).to_be_visible()
+
+
+def guest(page: Page, address: str) -> Any:
+    """Give the line of the guest list that is about an address."""
+    return page.locator("li.guest").filter(has=page.get_by_role("heading", name=address))
+
+
+def staff_row(page: Page, shop: Shop, address: str) -> Any:
+    """Open the staff grid narrowed to an address, and give its row."""
+    page.goto(shop.url(f"/staff/invitations/?email={address}"))
+    return page.locator("tbody tr").filter(has_text=address)
+
+
+def column(page: Page, row: Any, name: str) -> Any:
+    """Give a cell of the staff grid by its column's name."""
+    headings = [text.strip().rstrip("↑↓↕") for text in page.locator("thead th").all_inner_texts()]
+    return row.locator("td").nth(headings.index(name))
