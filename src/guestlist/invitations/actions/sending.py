@@ -151,10 +151,15 @@ def _require_sendable(invitation: Invitation, actor: Actor, config: Invitations)
     if invitation.status == Status.ACCEPTED or (by_inviter and invitation.status == Status.DISCARDED):
         status = Status(invitation.status)
         raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=Status.SENT)
-    if invitation.address_hash is None:
+    if not _has_address(invitation):
         raise NotMailable
     if by_inviter and not (rules.can_try_again(invitation) or rules.can_resend(invitation, config)):
         raise NoResendsLeft
+
+
+def _has_address(invitation: Invitation) -> bool:
+    """Tell whether there is an address to mail: a personal link has none, and an old one is erased, its hash kept."""
+    return invitation.address_hash is not None and hasattr(invitation, "address")
 
 
 def _became_customer(invitation: Invitation, config: Invitations) -> bool:
@@ -199,7 +204,7 @@ def send_fresh(*, invitation: Invitation, config: Invitations, now: datetime.dat
     :raises NotMailable: when the address must not be mailed.
     """
     fresh = _locked(invitation)
-    if not fresh.is_expired(now) or fresh.address_hash is None:
+    if not fresh.is_expired(now) or not _has_address(fresh):
         status = Status(fresh.status)
         raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=Status.SENT)
     if fresh.delivery in WAITING or (fresh.sent_at is not None and fresh.sent_at > now - _FRESH_AFTER):
