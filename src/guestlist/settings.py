@@ -142,10 +142,11 @@ INSTALLED_APPS = [
     "guestlist.occasions",
     "guestlist.mail",
     "guestlist.invitations",
+    # Before the storefront, whose templates for the shop's own links it takes the place of.
+    *(["guestlist.demo"] if DEMO else []),
     "guestlist.storefront",
     "guestlist.backoffice",
     "guestlist.worker",
-    *(["guestlist.demo"] if DEMO else []),
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",

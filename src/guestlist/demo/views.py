@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from guestlist.demo import buying, catalog
+from guestlist.demo import buying, catalog, visit
 from guestlist.demo import cart as carts
 from guestlist.occasions.models import Occasion, OccasionKind
 from guestlist.orders.models import Order
@@ -22,7 +22,7 @@ from guestlist.orders.models import Order
 if TYPE_CHECKING:
     import uuid
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from guestlist.stores.middleware import StoreRequest
 
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @require_safe
 def front(request: StoreRequest) -> HttpResponse:
     """Show what the shop sells."""
-    occasion = _occasion(request, OccasionKind.PRIVATE_SALE) or _occasion(request, OccasionKind.EVENT)
+    occasion = visit.occasion(request, OccasionKind.PRIVATE_SALE) or visit.occasion(
+        request, OccasionKind.EVENT
+    )
     return _shown(
         request,
         "demo/front.html",
@@ -74,10 +76,11 @@ def change_cart(request: StoreRequest) -> HttpResponse:
 
 def checkout(request: StoreRequest) -> HttpResponse:
     """Let a customer order; there is no other way, as a guest's order would be an account without an invitation."""
-    content = _cart(request)
+    content = visit.cart(request)
     if not content.lines:
         return redirect("shop:cart")
-    if not request.customer:  # type: ignore[attr-defined]
+    customer = visit.customer(request)
+    if customer is None:
         return _to_account(request)
     if request.method != "POST":
         request.session["demo_order"] = secrets.token_hex(8)
@@ -89,7 +92,7 @@ def checkout(request: StoreRequest) -> HttpResponse:
         return redirect("shop:checkout")
     placed = buying.buy(
         store_view=request.store_view,
-        customer=request.customer,  # type: ignore[attr-defined]
+        customer=customer,
         cart=content,
         once=once,
         now=timezone.now(),
@@ -101,7 +104,7 @@ def checkout(request: StoreRequest) -> HttpResponse:
 @require_safe
 def order(request: StoreRequest, public_id: uuid.UUID) -> HttpResponse:
     """Thank a customer for an order, and ask them to bring a friend."""
-    placed = get_object_or_404(Order, public_id=public_id, customer=request.customer or None)  # type: ignore[attr-defined]
+    placed = get_object_or_404(Order, public_id=public_id, customer=visit.customer(request))
     lines = buying.lines(placed, request.store_view)
     return _shown(request, "demo/order.html", order=placed, lines=lines)
 
@@ -109,7 +112,7 @@ def order(request: StoreRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def sale(request: StoreRequest) -> HttpResponse:
     """Show the private sale to customers, and to others what it takes to see it."""
-    occasion = _occasion(request, OccasionKind.PRIVATE_SALE)
+    occasion = visit.occasion(request, OccasionKind.PRIVATE_SALE)
     if occasion is None:
         raise Http404
     reduced = [one for one in catalog.products(request.store_view) if one.sale]
@@ -119,7 +122,7 @@ def sale(request: StoreRequest) -> HttpResponse:
 @require_safe
 def event(request: StoreRequest) -> HttpResponse:
     """Show the event."""
-    occasion = _occasion(request, OccasionKind.EVENT)
+    occasion = visit.occasion(request, OccasionKind.EVENT)
     if occasion is None:
         raise Http404
     return _shown(request, "demo/event.html", occasion=occasion)
@@ -151,11 +154,9 @@ def _shown(request: StoreRequest, template: str, **context: Any) -> HttpResponse
         request,
         template,
         {
-            "cart": _cart(request),
-            "customer": request.customer,  # type: ignore[attr-defined]
+            "cart": visit.cart(request),
+            "customer": visit.customer(request),
             "currency": request.store_view.currency,
-            "has_event": _occasion(request, OccasionKind.EVENT) is not None,
-            "has_sale": _occasion(request, OccasionKind.PRIVATE_SALE) is not None,
             **context,
         },
     )
@@ -168,16 +169,6 @@ def _to_account(request: StoreRequest) -> HttpResponse:
     return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse('shop:checkout')})}")
 
 
-def _occasion(request: HttpRequest, kind: OccasionKind) -> Occasion | None:
-    """Return the website's own occasion of a kind that is not over; asked once a request."""
-    if not hasattr(request, "demo_occasions"):
-        website = request.store_view.website_id  # type: ignore[attr-defined]
-        current = Occasion.objects.open(timezone.now()).filter(website=website, owner=None).order_by("-pk")
-        request.demo_occasions = {one.kind: one for one in current}  # type: ignore[attr-defined]
-    found: Occasion | None = request.demo_occasions.get(kind)  # type: ignore[attr-defined]
-    return found
-
-
 def _product(request: StoreRequest, slug: str) -> catalog.Product:
     found = catalog.find(request.store_view, slug)
     if found is None:
@@ -185,20 +176,10 @@ def _product(request: StoreRequest, slug: str) -> catalog.Product:
     return found
 
 
-def _in_sale(request: StoreRequest) -> bool:
-    """Tell whether the prices of the private sale count: for customers, while it is on."""
-    return bool(request.customer) and _occasion(request, OccasionKind.PRIVATE_SALE) is not None  # type: ignore[attr-defined]
-
-
 def _offers(request: StoreRequest, products: list[catalog.Product]) -> list[catalog.Offer]:
-    customer = request.customer or None  # type: ignore[attr-defined]
-    in_sale = _in_sale(request)
+    customer = visit.customer(request)
+    in_sale = visit.in_sale(request)
     return [catalog.offer(one, request.store_view, customer, in_sale=in_sale) for one in products]
-
-
-def _cart(request: StoreRequest) -> carts.Cart:
-    customer = request.customer or None  # type: ignore[attr-defined]
-    return carts.read(request.session, request.store_view, customer, in_sale=_in_sale(request))
 
 
 def _number(text: str | None) -> int:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 
-from guestlist.demo import money
+from guestlist.demo import money, visit
+from guestlist.occasions.models import OccasionKind
 
 register = template.Library()
+
+
+@register.inclusion_tag("demo/nav.html", takes_context=True)
+def shop_nav(context: template.Context) -> dict[str, Any]:
+    """Show the shop's own links in the header: what is on, and the cart."""
+    request = context.get("request")
+    if getattr(request, "store_view", None) is None:
+        return {}
+    return {
+        "cart": visit.cart(request),
+        "has_event": visit.occasion(request, OccasionKind.EVENT) is not None,
+        "has_sale": visit.occasion(request, OccasionKind.PRIVATE_SALE) is not None,
+    }
 
 
 @register.simple_tag
