@@ -30,7 +30,7 @@ def emma(view) -> Customer:
 def client_of():
     """Give a signed-in browser for a customer or user."""
 
-    def signed_in(who, **options) -> Client:
+    def signed_in(who, **options):
         client = Client(**options)
         client.force_login(getattr(who, "user", None) or who)
         return client
@@ -39,13 +39,5 @@ def client_of():
 
 
 @pytest.fixture
-def inviter(emma, client_of) -> Client:
+def inviter(emma, client_of):
     return client_of(emma)
-
-
-@pytest.fixture(autouse=True)
-def _plain_static_files(settings) -> None:
-    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }

@@ -1,8 +1,8 @@
 """My invitations."""
 
 import pytest
-from django.test.utils import CaptureQueriesContext
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from guestlist.invitations import actions
 from guestlist.invitations.lifecycle import Reason, Status
@@ -104,7 +104,9 @@ def test_list_pages_when_there_are_many(emma, inviter, now) -> None:
         ({"status": Status.DISCARDED, "reason": Reason.ERASED}, "Canceled", "No longer open"),
     ],
 )
-def test_row_reads_as_label_and_sentence_when_in_each_state(values, label, sentence, emma, inviter, now) -> None:
+def test_row_reads_as_label_and_sentence_when_in_each_state(
+    values, label, sentence, emma, inviter, now
+) -> None:
     one = make.invitation(emma, now=now)
     values = {"sent_at": now, "sent_day": now.date(), "accepted_at": now, "delivery": "", **values}
     type(one).objects.filter(pk=one.pk).update(**values)

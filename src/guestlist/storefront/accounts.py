@@ -20,7 +20,7 @@ _A_YEAR = 365 * 24 * 60 * 60
 
 
 @require_safe
-def front(request: HttpRequest) -> HttpResponse:
+def front(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - every view has it
     """Lead to the account, where there is no shop of our own to show."""
     return redirect("storefront:account")
 
@@ -51,8 +51,9 @@ def become_customer(request: HttpRequest) -> HttpResponse:
     """Make the signed-in user a customer of this website too, through the same gate as everybody."""
     try:
         actions.join(
-            user=request.user,
+            user=request.user,  # type: ignore[arg-type]  # signed in, says the decorator
             store_view=request.store_view,  # type: ignore[attr-defined]
+            invitation=None,
             config=config_of(request),
             now=timezone.now(),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib import messages
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,11 @@ _MAILS = {
     "account/email/password_reset_key": accounts.RESET,
 }
 
+_SAID = {
+    "account/messages/password_changed.txt": _("Your password is changed."),
+    "account/messages/password_set.txt": _("Your password is set."),
+}
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Accounts of shops: one gate, mail through the outbox, customers made when the address is proven."""
@@ -45,9 +51,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Answer for every door of allauth by the one gate of registration."""
-        return getattr(request, "store_view", None) is not None and rules.registration_is_open(config_of(request))
+        return getattr(request, "store_view", None) is not None and rules.registration_is_open(
+            config_of(request)
+        )
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002 - allauth's
         """Queue a mail about an account; its words and secrets are made when it leaves."""
         accounts.queue(
             _MAILS[template_prefix],
@@ -70,9 +78,27 @@ class AccountAdapter(DefaultAccountAdapter):
             )
         except Refusal as refusal:
             messages.error(request, str(refusal))
-        if request.session.get(REGISTERED) == user.pk and not request.user.is_authenticated:
+            return True
+        if request.user.is_authenticated:
+            return True
+        if request.session.get(REGISTERED) == user.pk:
             self.login(request, user)
+        else:
+            messages.success(request, _("Your address is confirmed. You can sign in now."))
         return True
 
-    def add_message(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
-        """Say nothing where the page itself says it: allauth reports every sign-in and sign-out."""
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002 - allauth's
+        """Go back to the account."""
+        return reverse("storefront:account")
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        *args: Any,  # noqa: ARG002, ANN401 - allauth's
+        **kwargs: Any,  # noqa: ARG002, ANN401 - allauth's
+    ) -> None:
+        """Say what no page says; allauth would report every sign-in and sign-out too."""
+        if message_template in _SAID:
+            messages.add_message(request, level, str(_SAID[message_template]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language_info
 
+from guestlist.customers.models import Customer
 from guestlist.invitations import config, rules
 from guestlist.stores.models import StoreView
 
@@ -48,8 +49,8 @@ def options(request: HttpRequest) -> config.Invitations:
 
 def may_see_invitations(request: HttpRequest) -> bool:
     """Tell whether this visitor's account has "My invitations"."""
-    customer = getattr(request, "customer", None)
-    return bool(customer) and rules.may_invite(customer, options(request))
+    customer: Customer | None = getattr(request, "customer", None)
+    return bool(customer and rules.may_invite(customer, options(request)))
 
 
 def _other_views(request: HttpRequest, view: StoreView) -> list[OtherView]:

@@ -126,7 +126,7 @@ class Draft:
         shown = self.addresses or ("",)
         if len(shown) > MOST_FIELDS:
             shown = (*shown[: MOST_FIELDS - 1], ", ".join(shown[MOST_FIELDS - 1 :]))
-        first = min(self.errors, default=None) if self.focus is None else self.focus
+        first = min(self.errors, default=0 if self.whole else None) if self.focus is None else self.focus
         return [
             Row(
                 id=f"email-{at + 1}",
@@ -158,7 +158,9 @@ def chosen_occasion(draft: Draft, occasions: Iterable[Occasion]) -> tuple[Draft,
     for occasion in occasions:
         if str(occasion.public_id) == draft.occasion:
             return draft, occasion
-    return replace(draft, occasion="", occasion_error=_("This is over, or cannot be chosen. Choose again.")), None
+    return replace(
+        draft, occasion="", occasion_error=_("This is over, or cannot be chosen. Choose again.")
+    ), None
 
 
 def _parts(value: str) -> list[str]:
@@ -166,4 +168,3 @@ def _parts(value: str) -> list[str]:
     if not value:
         return [""]
     return addresses.split(value) or [value]
-

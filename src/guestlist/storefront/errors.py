@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-
-def keeps_form[V: Callable[..., HttpResponse]](view: V) -> V:
+def keeps_form[V: Callable[..., HttpResponseBase]](view: V) -> V:
     """Mark a view that shows its form again, filled in, when the token is refused.
 
     The view must ask :func:`is_refused` before it acts on anything: no token, no action.
@@ -39,17 +38,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "403_csrf.html", {"reason": reason}, status=403)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - a handler has it
     """Say that a page is not here."""
     return render(request, "404.html", status=404)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - a handler has it
     """Say that a page is not for this visitor."""
     return render(request, "403.html", status=403)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a handler has it
     """Say that something is broken, with nothing that could be broken too: no database, no shop."""
     return HttpResponse(render_to_string("500.html"), status=500)
 

@@ -28,7 +28,9 @@ class AddressField(forms.CharField):
     default_error_messages: ClassVar[dict[str, Any]] = {"required": _("Fill in your email address.")}
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
-        widget = forms.EmailInput(attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"})
+        widget = forms.EmailInput(
+            attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}
+        )
         super().__init__(label=_("Email"), widget=widget, max_length=1000, **kwargs)
 
     def clean(self, value: Any) -> str:  # noqa: ANN401 - Django's
@@ -48,7 +50,12 @@ class NewPasswordField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
         super().__init__(
-            label=_("Password"), widget=widget, strip=False, max_length=1000, help_text=_PASSWORD_HINT, **kwargs
+            label=_("Password"),
+            widget=widget,
+            strip=False,
+            max_length=1000,
+            help_text=_PASSWORD_HINT,
+            **kwargs,
         )
 
 

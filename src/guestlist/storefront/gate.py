@@ -44,10 +44,12 @@ def for_inviters[**P](
             raise Http404
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        if not request.customer:
+        customer: Customer | None = request.customer
+        # Not "is None": it is a lazy object, falsy for a stranger.
+        if not customer:
             return redirect("storefront:account")
-        if not rules.may_invite(request.customer, config):
+        if not rules.may_invite(customer, config):
             raise Http404
         return view(request, *args, **kwargs)
 
-    return guarded
+    return guarded  # type: ignore[return-value]  # the wrapper is called as the view is

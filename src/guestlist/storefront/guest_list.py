@@ -56,7 +56,9 @@ def my_invitations(request: ShopRequest) -> HttpResponse:
 @for_inviters
 def deed(request: ShopRequest, public_id: uuid.UUID, name: str) -> HttpResponse:
     """Do what the inviter pressed beside an invitation, and say what came of it."""
-    invitation = get_object_or_404(_own(request).select_related("store_view", "address", "note"), public_id=public_id)
+    invitation = get_object_or_404(
+        _own(request).select_related("store_view", "address", "note"), public_id=public_id
+    )
     config, now = config_of(request), timezone.now()
     if name == Deed.COPY:
         return _copy(request, invitation, config=config, now=now)

@@ -120,14 +120,16 @@ def sentence(invitation: Invitation, *, config: Invitations, now: datetime.datet
         return _("Joined on %(day)s") % {"day": day(invitation.accepted_at)}
     if invitation.status == Status.DISCARDED:
         return _closed(Reason(invitation.reason), config)
+    return _underway(invitation)
+
+
+def _underway(invitation: Invitation) -> str:
     if invitation.delivery == Delivery.DEFERRED:
         return _("Their mail server asked us to wait")
     if invitation.delivery == Delivery.QUEUED:
         return _("On its way")
     if invitation.status == Status.SENT:
-        if invitation.channel == Channel.SHARED:
-            return _("Shared by you")
-        return _("No answer yet")
+        return _("Shared by you") if invitation.channel == Channel.SHARED else _("No answer yet")
     if invitation.channel == Channel.SHARED:
         return _("Link ready")
     if invitation.delivery == Delivery.IN_DOUBT:
@@ -154,7 +156,9 @@ def _steps(invitation: Invitation, *, now: datetime.datetime) -> tuple[Step, Ste
     if invitation.status == Status.DISCARDED:
         return Step(label(invitation, now=now), "stopped"), Step(joined, "closed")
     if invitation.status == Status.SENT and invitation.delivery not in WAITING:
-        return Step(pgettext("invitation", "Sent"), "done"), Step(joined, "closed" if invitation.is_expired(now) else "")
+        return Step(pgettext("invitation", "Sent"), "done"), Step(
+            joined, "closed" if invitation.is_expired(now) else ""
+        )
     if invitation.delivery in WAITING:
         return Step(_("On its way"), "now"), Step(joined, "")
     if invitation.channel == Channel.SHARED:

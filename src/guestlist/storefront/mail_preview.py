@@ -29,7 +29,7 @@ class Preview:
     html: str
 
 
-def of(  # noqa: PLR0913 - what a mail says
+def of(
     *,
     inviter: Customer,
     store_view: StoreView,
@@ -64,5 +64,7 @@ def of(  # noqa: PLR0913 - what a mail says
 
 
 def _text(version_id: int, language: str) -> TemplateText:
-    texts = {text.language: text for text in TemplateText.objects.filter(version=version_id).order_by("language")}
+    texts = {
+        text.language: text for text in TemplateText.objects.filter(version=version_id).order_by("language")
+    }
     return texts.get(language) or texts.get("en") or next(iter(texts.values()))

@@ -54,7 +54,9 @@ def _page(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "storefront/invitation/invalid.html", status=404)
     now = timezone.now()
     invitation = (
-        Invitation.objects.select_related("inviter", "store_view", "website").filter(pk=wish.invitation_id).first()
+        Invitation.objects.select_related("inviter", "store_view", "website")
+        .filter(pk=wish.invitation_id)
+        .first()
     )
     context = {"may_stop": True, "action_url": request.path, "website": _website(wish)}
     if request.method == "POST":

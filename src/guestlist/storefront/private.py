@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponseBase
+    from django.http import HttpResponseBase
 
 
 def private[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, HttpResponseBase]:

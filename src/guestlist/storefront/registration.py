@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from guestlist import addresses
 from guestlist.invitations import actions, rules
+from guestlist.occasions import actions as occasions
 from guestlist.refusal import Refusal
 from guestlist.storefront import errors
 from guestlist.storefront.adapter import REGISTERED
@@ -99,9 +100,11 @@ def after(request: HttpRequest, joined: actions.Joined) -> HttpResponse:
 def landing(joined: actions.Joined) -> str:
     """Give the page to land on: the occasion's own, below the store view's prefix, or the account."""
     occasion = joined.invitation.occasion if joined.invitation else None
-    if occasion is None or not occasion.page:
-        return reverse("storefront:account")
-    return reverse("storefront:front") + occasion.page.lstrip("/")
+    try:
+        page = occasions.check_page(occasion.page) if occasion else ""
+    except occasions.UnsafePage:
+        page = ""
+    return reverse("storefront:front") + page.removeprefix("/") if page else reverse("storefront:account")
 
 
 def _page(request: HttpRequest, form: RegisterForm) -> HttpResponse:
@@ -137,11 +140,19 @@ class NewPasswordView(allauth.PasswordResetFromKeyView):
         token = allauth.UserTokenForm(data={"uidb36": uidb36, "key": key})
         self.reset_user = token.reset_user if token.is_valid() else None
         if self.reset_user is None:
-            return self.render_to_response(self.get_context_data(token_fail=True), status=404)
-        if request.method == "POST" and request.user.is_authenticated and request.user.pk != self.reset_user.pk:
+            failed: HttpResponse = self.render_to_response(self.get_context_data(token_fail=True), status=404)
+            return failed
+        if (
+            request.method == "POST"
+            and request.user.is_authenticated
+            and request.user.pk != self.reset_user.pk
+        ):
             self.logout()
         # Past allauth's own dispatch, which is what is replaced here.
-        return super(allauth.PasswordResetFromKeyView, self).dispatch(request, uidb36, key, **kwargs)
+        answer: HttpResponseBase = super(allauth.PasswordResetFromKeyView, self).dispatch(
+            request, uidb36, key, **kwargs
+        )
+        return answer
 
 
 new_password = NewPasswordView.as_view()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _PREVIEWS = "guestlist_previews"
 _SENT = "guestlist_sent"
 _MOST_PREVIEWS = 3
+_NUMBER = re.compile(r"[0-9]{1,5}")
 
 # A mail styles itself as mails must; the page around it does not let it do anything else.
 _MAIL_CSP = {
@@ -53,7 +55,7 @@ _MAIL_CSP = {
 def send(request: ShopRequest) -> HttpResponse:
     """Show the form; take what was typed to the preview; send what was seen there."""
     if request.method != "POST":
-        return _form(request, Draft(addresses=("",)))
+        return _form(request, Draft(addresses=("",), occasion=request.GET.get("occasion", "")[:40]))
     draft = Draft.of(request.POST)
     if errors.is_refused(request):
         return _form(request, replace(draft, whole=errors.stale_form()))
@@ -63,7 +65,7 @@ def send(request: ShopRequest) -> HttpResponse:
     try:
         return _sent(request, draft) if request.POST.get("do") == "send" else _preview(request, draft)
     except Refusal as refusal:
-        return _form(request, draft.with_refusal(refusal))
+        return _form(request, _with_all_problems(request, draft, refusal))
 
 
 def form_for(request: ShopRequest, invitation: Invitation) -> HttpResponse:
@@ -101,24 +103,38 @@ def _rearranged(draft: Draft, data: QueryDict) -> Draft | None:
         return draft.with_another()
     for name, change in (("remove", draft.without), ("use", draft.with_suggestion)):
         if name in data:
-            at = data[name]
-            return change(int(at)) if at.isascii() and at.isdigit() and len(at) < 6 else draft
+            found = _NUMBER.fullmatch(data.get(name, ""))
+            return change(int(found[0])) if found else draft
     return draft if data.get("do") == "edit" else None
 
 
-def _preview(request: ShopRequest, draft: Draft) -> HttpResponse:
-    now = timezone.now()
-    draft, occasion = chosen_occasion(draft, _occasions(request, now))
-    verdicts = actions.examine(
+def _with_all_problems(request: ShopRequest, draft: Draft, refusal: Refusal) -> Draft:
+    """Give the draft with the refusal; one of the message comes together with what is wrong with the addresses."""
+    refused = draft.with_refusal(refusal)
+    if not refused.message_error:
+        return refused
+    try:
+        verdicts = _examined(request, replace(draft, message=""), None)
+    except Refusal as other:
+        return replace(draft.with_refusal(other), message_error=refused.message_error)
+    return refused.with_verdicts(verdicts)
+
+
+def _examined(request: ShopRequest, draft: Draft, occasion: Occasion | None) -> list[Verdict]:
+    return actions.examine(
         inviter=request.customer,
         store_view=request.store_view,
         addresses=draft.filled,
         message=draft.message,
         occasion=occasion,
         config=config_of(request),
-        now=now,
+        now=timezone.now(),
     )
-    draft = draft.with_verdicts(verdicts)
+
+
+def _preview(request: ShopRequest, draft: Draft) -> HttpResponse:
+    draft, occasion = chosen_occasion(draft, _occasions(request, timezone.now()))
+    draft = draft.with_verdicts(_examined(request, draft, occasion))
     if not draft.is_fine or draft.is_doubtful:
         return _form(request, draft)
     once = secrets.token_urlsafe(9)

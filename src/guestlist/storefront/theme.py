@@ -17,6 +17,8 @@ WHITE = "#ffffff"
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})\Z")
 
+_GRAY, _LESS, _HAIR = 0.001, 0.004, 0.0005  # where chroma ends, its step, what rounding forgives
+
 type Rgb = tuple[float, float, float]
 
 
@@ -58,9 +60,7 @@ def palette(accent: str) -> Palette:
             tint=light_tint,
             button=light_button,
             button_text=readable_on(light_button),
-            link=_darkened(
-                lightness, chroma, hue, (PAPER_LIGHT, light_ground, light_tint), TEXT_RATIO
-            ),
+            link=_darkened(lightness, chroma, hue, (PAPER_LIGHT, light_ground, light_tint), TEXT_RATIO),
         ),
         dark=Scheme(
             ground=dark_ground,
@@ -68,9 +68,7 @@ def palette(accent: str) -> Palette:
             tint=dark_tint,
             button=dark_button,
             button_text=readable_on(dark_button),
-            link=_lightened(
-                lightness, chroma, hue, (dark_paper, dark_ground, dark_tint), TEXT_RATIO
-            ),
+            link=_lightened(lightness, chroma, hue, (dark_paper, dark_ground, dark_tint), TEXT_RATIO),
         ),
     )
 
@@ -104,9 +102,7 @@ def _properties(scheme: Scheme) -> str:
     )
 
 
-def _darkened(
-    lightness: float, chroma: float, hue: float, backgrounds: tuple[str, ...], ratio: float
-) -> str:
+def _darkened(lightness: float, chroma: float, hue: float, backgrounds: tuple[str, ...], ratio: float) -> str:
     return _moved(lightness, 0.0, (chroma, hue), backgrounds, ratio)
 
 
@@ -136,18 +132,18 @@ def _moved(
 def _parse(text: str) -> Rgb:
     found = _HEX.match(text.strip())
     digits = found.group(1) if found else FALLBACK[1:]
-    if len(digits) == 3:
+    if len(digits) == len("rgb"):
         digits = "".join(digit * 2 for digit in digits)
     red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
     return red, green, blue
 
 
 def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 - sRGB's own
 
 
 def _encoded(channel: float) -> float:
-    return channel * 12.92 if channel <= 0.0031308 else 1.055 * channel ** (1 / 2.4) - 0.055
+    return channel * 12.92 if channel <= 0.0031308 else 1.055 * channel ** (1 / 2.4) - 0.055  # noqa: PLR2004
 
 
 def _luminance(color: Rgb) -> float:
@@ -180,10 +176,10 @@ def _to_rgb(lightness: float, chroma: float, hue: float) -> Rgb:
 
 def _to_hex(lightness: float, chroma: float, hue: float) -> str:
     """Give the nearest displayable color: chroma yields before lightness and hue do."""
-    while chroma > 0.001:
-        if all(-0.0005 <= channel <= 1.0005 for channel in _to_rgb(lightness, chroma, hue)):
-            break
-        chroma -= 0.004
+    while chroma > _GRAY and not all(
+        -_HAIR <= channel <= 1 + _HAIR for channel in _to_rgb(lightness, chroma, hue)
+    ):
+        chroma -= _LESS
     channels = _to_rgb(lightness, max(chroma, 0.0), hue)
     whole = (round(_encoded(min(max(channel, 0.0), 1.0)) * 255) for channel in channels)
     return "#" + "".join(f"{channel:02x}" for channel in whole)

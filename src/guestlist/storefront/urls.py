@@ -1,7 +1,7 @@
 """Addresses of the storefront, below each store view's prefix.
 
-``urlpatterns`` are the shop's own, named ``storefront:…``; ``account_urlpatterns`` are allauth's, below ``account/``, with the
-names that allauth itself looks up. Of allauth only the doors that Guestlist opens are here.
+``urlpatterns`` are the shop's own, named ``storefront:…``; ``account_urlpatterns`` are allauth's, below ``account/``,
+with the names that allauth itself looks up. Of allauth only the doors that Guestlist opens are here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ urlpatterns = [
     path("account/invitations/<uuid:public_id>/correct/", guest_list.correct, name="correct"),
     path("account/invitations/<uuid:public_id>/<slug:name>/", guest_list.deed, name="deed"),
     path("invitation/", invitation.show, name="invitation"),
+    path("invitation/seen/", invitation.seen, name="seen"),
     path("invitation/register/", invitation.register, name="register"),
     path("invitation/accept/", invitation.accept, name="accept"),
     path("invitation/leave/", invitation.leave, name="leave"),

@@ -13,6 +13,18 @@
     document.querySelectorAll("[data-once]").forEach((button) => button.removeAttribute("aria-disabled"));
   });
 
+  // Mail programs open links by themselves; only a person presses a key or a pointer.
+  const card = document.querySelector("[data-seen]");
+  const token = document.querySelector("[name=csrfmiddlewaretoken]");
+  if (card && token) {
+    const once = new AbortController();
+    const tell = () => {
+      once.abort();
+      fetch(card.dataset.seen, { method: "POST", headers: { "X-CSRFToken": token.value }, keepalive: true }).catch(() => {});
+    };
+    ["pointerdown", "keydown"].forEach((kind) => addEventListener(kind, tell, { signal: once.signal, passive: true }));
+  }
+
   const copy = document.querySelector("[data-copy]");
   if (copy && navigator.clipboard) {
     copy.hidden = false;
@@ -28,7 +40,9 @@
   if (mail) {
     const fit = () => {
       const page = mail.contentDocument && mail.contentDocument.documentElement;
-      if (page && page.scrollHeight > 100) mail.style.height = `${page.scrollHeight}px`;
+      if (!page || !page.querySelector("body *")) return;
+      mail.style.height = "0"; // a page is never lower than its frame
+      mail.style.height = `${page.scrollHeight}px`;
     };
     mail.addEventListener("load", fit);
     addEventListener("resize", fit);
