@@ -1,0 +1,164 @@
+"""The figures: exact at any moment, folded or not, by the day of sending and by the day of the event."""
+
+import datetime
+
+import pytest
+
+from guestlist.invitations import actions as invitations
+from guestlist.invitations import figures
+from guestlist.invitations.models import Basis, FiguresDay, FiguresDelta, FiguresMonth, Invitation
+from guestlist.mail.kinds import Verdict
+from guestlist.orders.actions import OrderNumberReused
+from tests import make
+from tests.invitations import recount
+
+pytestmark = pytest.mark.django_db
+
+DAY = make.NOW.date()
+LATER = make.NOW + datetime.timedelta(days=40)
+YEAR = {"start": datetime.date(2026, 1, 1), "end": datetime.date(2026, 12, 31)}
+
+
+def told(basis: Basis, **days: datetime.date) -> dict[tuple[str, str], int]:
+    views = list(Invitation.objects.values_list("store_view", flat=True).distinct())
+    totals = figures.totals(store_view_ids=views, basis=basis, **(days or YEAR))  # type: ignore[arg-type]
+    return {key: amount for key, amount in totals.items() if amount}
+
+
+def test_end_is_taken_back_when_a_sent_invitation_lives_again() -> None:
+    one, actor = make.sent_invitation(), make.actor()
+    invitations.discard(invitation=one, actor=actor, now=LATER)
+    assert told(Basis.SENT) == {("sent_mailed", ""): 1, ("discarded.staff", ""): 1}
+
+    invitations.resend(invitation=one, actor=actor, config=make.options(), now=LATER)
+    make.fare(one, Verdict.ACCEPTED, now=LATER)
+
+    assert told(Basis.SENT) == {("sent_mailed", ""): 1}
+    assert told(Basis.SENT, start=DAY, end=DAY) == {("sent_mailed", ""): 1}
+    assert told(Basis.EVENT) == {("created", ""): 1, ("sent_mailed", ""): 1, ("discarded.staff", ""): 1}
+
+
+def test_nothing_is_taken_back_when_what_lives_again_was_never_sent() -> None:
+    one, actor = make.staff_invitation(make.store_view()), make.actor()
+    invitations.discard(invitation=one, actor=actor, now=make.NOW)
+    invitations.resend(invitation=one, actor=actor, config=make.options(), now=make.NOW)
+    make.fare(one, Verdict.ACCEPTED)
+
+    assert told(Basis.SENT) == {("sent_mailed", ""): 1}
+    assert recount.from_days() == recount.from_history()
+
+
+def test_leaving_counts_once_when_an_invitation_is_shared_and_mailed() -> None:
+    one = make.invitation()
+    invitations.share(invitation=one, actor=make.by(one.inviter), config=make.options(), now=make.NOW)
+    make.fare(one, Verdict.ACCEPTED)
+
+    assert told(Basis.SENT) == {("sent_shared", ""): 1}
+
+
+def test_orders_count_for_both_days_when_an_invited_customer_buys() -> None:
+    one = make.sent_invitation()
+    customer = make.registered(one).customer
+    assert customer is not None
+
+    for number, total in [("1", 1250), ("2", 300), ("2", 300)]:
+        invitations.record_order(
+            store_view=one.store_view,
+            customer=customer,
+            number=number,
+            currency="EUR",
+            total=total,
+            now=LATER,
+        )
+
+    for basis, day in ((Basis.SENT, DAY), (Basis.EVENT, LATER.date())):
+        totals = told(basis, start=day, end=day)
+        assert (totals["orders", ""], totals["revenue", "EUR"]) == (2, 1550)
+    with pytest.raises(OrderNumberReused):
+        invitations.record_order(
+            store_view=one.store_view, customer=customer, number="2", currency="EUR", total=1, now=LATER
+        )
+
+
+def test_nothing_counts_when_the_buyer_was_not_invited() -> None:
+    customer = make.customer()
+
+    order = invitations.record_order(
+        store_view=customer.store_view,
+        customer=customer,
+        number="1",
+        currency="EUR",
+        total=500,
+        now=make.NOW,
+    )
+
+    assert order.total == 500
+    assert not FiguresDelta.objects.exists()
+
+
+def test_totals_stay_when_deltas_are_folded_in_between() -> None:
+    first = make.sent_invitation()
+    make.sent_invitation(first.inviter, now=LATER)
+    before = told(Basis.SENT), told(Basis.EVENT)
+    months = recount.from_months()
+
+    assert figures.fold() == FiguresDay.objects.count() > 0
+    make.sent_invitation(first.inviter, now=LATER)
+    invitations.discard(invitation=first, actor=make.actor(), now=LATER)
+    assert figures.fold() > 0
+    assert figures.fold() == 0
+
+    assert not FiguresDelta.objects.exists()
+    assert before != (told(Basis.SENT), told(Basis.EVENT))
+    assert months != recount.from_months()
+    counted = recount.from_history()
+    assert recount.from_days() == counted
+    assert recount.from_months() == recount.by_month(counted)
+    assert {one.day.day for one in FiguresMonth.objects.all()} == {1}
+    assert told(Basis.SENT, start=DAY, end=DAY) == {("sent_mailed", ""): 1, ("discarded.staff", ""): 1}
+
+
+def test_only_some_are_folded_at_once_when_there_are_many(monkeypatch) -> None:
+    monkeypatch.setattr(figures, "_FOLD_AT_ONCE", 3)
+    one = make.sent_invitation()
+    make.registered(one)
+    before = told(Basis.EVENT)
+
+    assert figures.fold() == 3
+    assert FiguresDelta.objects.exists()
+    assert told(Basis.EVENT) == before
+
+
+def test_totals_are_of_the_asked_views_and_days_when_there_are_others() -> None:
+    one, other = make.sent_invitation(), make.sent_invitation(make.customer(make.store_view()))
+
+    assert figures.totals(store_view_ids=[], basis=Basis.SENT, **YEAR) == {}
+    assert figures.totals(store_view_ids=[other.store_view_id], basis=Basis.SENT, **YEAR) == {
+        ("sent_mailed", ""): 1
+    }
+    assert one.store_view_id != other.store_view_id
+    tomorrow = DAY + datetime.timedelta(days=1)
+    assert told(Basis.EVENT, start=tomorrow, end=tomorrow) == {}
+
+
+def test_rows_read_as_what_they_are_when_they_are_printed() -> None:
+    one = make.sent_invitation()
+    make.registered(one)
+    figures.fold()
+    make.invitation(one.inviter, message="Hello")
+
+    printed = [
+        str(row)
+        for row in (
+            one,
+            one.address,
+            one.events.first(),
+            one.credit,
+            FiguresDay.objects.first(),
+            FiguresMonth.objects.first(),
+            FiguresDelta.objects.first(),
+        )
+    ]
+
+    assert all(printed)
+    assert not any("object (" in text for text in printed)
