@@ -79,7 +79,11 @@ class AccountKind:
         made: dict[int, Values] = {}
         for user in User.objects.filter(pk__in=ids):
             path, days = self.action(user)
-            variables = {"action_path": path, "person_name": user.first_name, "valid_days": str(days) if days else ""}
+            variables = {
+                "action_path": path,
+                "person_name": user.first_name,
+                "valid_days": str(days) if days else "",
+            }
             made[user.pk] = Values(user.email, user.get_full_name(), variables)
         return made
 

@@ -40,7 +40,7 @@ class NoTemplate(Refusal):
     message = _("There is no mail template “%(template)s”.")
 
 
-def queue(  # noqa: PLR0913 - an outbox row is exactly this
+def queue(
     *,
     kind: str,
     subject_ids: Sequence[int],
@@ -94,7 +94,9 @@ def current_version(template: str) -> TemplateVersion:
 def template_choices(purpose: str) -> list[tuple[str, str]]:
     """Return code and name of each template for a purpose, the built-in one first."""
     return list(
-        Template.objects.filter(purpose=purpose).order_by("-is_builtin", "name", "pk").values_list("code", "name")
+        Template.objects.filter(purpose=purpose)
+        .order_by("-is_builtin", "name", "pk")
+        .values_list("code", "name")
     )
 
 
@@ -103,10 +105,14 @@ def withdraw(*, message_ids: Collection[int], reason: str) -> int:
 
     What a worker already holds is not touched here: its kind's check, right before sending, has the last word.
     """
-    return Message.objects.waiting().filter(pk__in=message_ids).update(state=MessageState.WITHDRAWN, code=reason)
+    return (
+        Message.objects.waiting().filter(pk__in=message_ids).update(state=MessageState.WITHDRAWN, code=reason)
+    )
 
 
-def suppress(*, website: Website, address_hash: bytes, reason: SuppressionReason, now: datetime.datetime) -> None:
+def suppress(
+    *, website: Website, address_hash: bytes, reason: SuppressionReason, now: datetime.datetime
+) -> None:
     """Never mail this address again for this website; a wish outlasts whatever stood there before."""
     with transaction.atomic():
         row, created = Suppression.objects.get_or_create(

@@ -20,8 +20,8 @@ class MailConfig(AppConfig):
 
 
 def _built_in_templates(**_kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
-    from django.utils import timezone  # noqa: PLC0415
+    from django.utils import timezone
 
-    from guestlist.mail import templates  # noqa: PLC0415 - models are not loaded earlier
+    from guestlist.mail import templates
 
     templates.install(now=timezone.now())
