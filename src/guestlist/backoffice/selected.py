@@ -71,7 +71,9 @@ def selected(request: HttpRequest) -> HttpResponse:
 
 
 def _ids(texts: Iterable[str]) -> list[int]:
-    fitting = (text for text in texts if text.isascii() and text.isdigit() and len(text) < 19)
+    """Return the ids of the fields, each of which may have several with commas between them."""
+    parts = (part for text in texts for part in text.split(","))
+    fitting = (text for text in parts if text.isascii() and text.isdigit() and len(text) < 19)
     return list(dict.fromkeys(int(text) for text in fitting))
 
 

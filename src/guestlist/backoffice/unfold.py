@@ -31,6 +31,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": False,
     "BORDER_RADIUS": "6px",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: _static("backoffice/icon.svg")}],
     "STYLES": [lambda request: _static("backoffice/staff.css")],
     "SCRIPTS": [lambda request: _static("backoffice/staff.js")],
     "COLORS": {

@@ -124,6 +124,12 @@ def _of_group(group: int | str) -> Q:
     )
 
 
+def _of_inviter(inviter: int | str) -> Q:
+    if isinstance(inviter, int):
+        return Q(inviter=inviter)
+    return Q(inviter=None) if inviter == NONE else Q(inviter__email=inviter)
+
+
 def _within(name: str, first: datetime.date | None, last: datetime.date | None, now: datetime.datetime) -> Q:
     where = Q()
     if first is not None:

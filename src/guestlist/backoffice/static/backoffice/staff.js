@@ -65,15 +65,13 @@ function keepSelection(form) {
     }),
   );
   form.addEventListener("submit", () => {
-    form.querySelectorAll("input[data-elsewhere]").forEach((input) => input.remove());
-    [...chosen]
-      .filter((value) => !visible.includes(value))
-      .forEach((value) => {
-        const input = document.createElement("input");
-        Object.assign(input, { type: "hidden", name: "id", value });
-        input.dataset.elsewhere = "";
-        form.append(input);
-      });
+    form.querySelector("input[data-elsewhere]")?.remove();
+    const elsewhere = [...chosen].filter((value) => !visible.includes(value));
+    if (!elsewhere.length) return;
+    const input = document.createElement("input");
+    Object.assign(input, { type: "hidden", name: "id", value: elsewhere.join(",") });
+    input.dataset.elsewhere = "";
+    form.append(input);
   });
   show();
 }

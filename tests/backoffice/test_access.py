@@ -1,0 +1,276 @@
+"""Who reaches what in the staff site, by any address."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from guestlist.customers.models import CustomerGroup, Grant, User
+from guestlist.invitations.models import Invitation
+from guestlist.mail.models import Message, SenderIdentity
+from guestlist.stores.models import StoreView
+from tests import make
+
+_PAGES = [
+    "/staff/",
+    "/staff/invitations/",
+    "/staff/invitations/add/",
+    "/staff/configuration/invitations/",
+    "/staff/guestlist_customers/customer/",
+    "/staff/guestlist_customers/customergroup/",
+    "/staff/guestlist_customers/defaultgroup/",
+    "/staff/guestlist_stores/website/",
+    "/staff/guestlist_stores/storeview/",
+    "/staff/guestlist_mail/senderidentity/",
+    "/staff/guestlist_mail/template/",
+    "/staff/guestlist_mail/message/",
+    "/staff/guestlist_customers/user/",
+    "/staff/guestlist_customers/role/",
+    "/staff/guestlist_customers/grant/",
+]
+
+
+@pytest.mark.parametrize("path", _PAGES)
+def test_page_opens_for_owner(owner, path) -> None:
+    assert owner.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", [*_PAGES, "/staff/invitations/1/", "/staff/nothing/"])
+def test_page_asks_to_sign_in_when_anonymous(view, path) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/staff/login/")
+
+
+@pytest.mark.parametrize("path", _PAGES)
+def test_page_asks_to_sign_in_when_customer(view, client_of, path) -> None:
+    answer = client_of(make.customer(view).user).get(path)
+    assert answer.status_code == 302
+
+
+@pytest.mark.parametrize(
+    "path", [*_PAGES, "/staff/login/", "/staff/nothing/", "/staff/guestlist_stores/storeview/add/"]
+)
+@pytest.mark.requirement("trust-25")
+def test_policy_allows_nothing_from_another_host(owner, path) -> None:
+    client = Client() if path == "/staff/login/" else owner
+    policy = client.get(path)["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval'" in policy
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "http" not in policy
+    assert "*" not in policy
+
+
+def test_login_works_by_address_and_password_when_staff(view) -> None:
+    make.staff(email="owner@example.com")
+    answer = Client().post(
+        "/staff/login/?next=/staff/", {"username": "Owner@Example.com", "password": "a-fine-password"}
+    )
+    assert answer["Location"] == "/staff/"
+
+
+def test_login_is_refused_when_customer(view) -> None:
+    make.customer(view, email="emma@example.com")
+    answer = Client().post("/staff/login/", {"username": "emma@example.com", "password": "a-fine-password"})
+    assert answer.status_code == 200
+    assert "errornote" in answer.content.decode()
+
+
+@pytest.fixture
+def foreign(other_view) -> Invitation:
+    """An invitation of the website that support may not see."""
+    return make.invitation(make.customer(other_view, email="secret@example.com"), address="hidden@example.com")
+
+
+@pytest.mark.requirement("trust-16")
+def test_foreign_invitation_is_nowhere_when_one_website(support, foreign, other_view) -> None:
+    for path in (
+        "/staff/",
+        "/staff/invitations/",
+        "/staff/invitations/?email=hidden",
+        f"/staff/invitations/?website={other_view.website_id}",
+        f"/staff/invitations/?inviter={foreign.inviter_id}",
+        "/staff/guestlist_customers/customer/?q=secret",
+        "/staff/guestlist_mail/message/",
+    ):
+        page = support.get(path).content.decode()
+        assert "hidden@example.com" not in page, path
+        assert "secret@example.com" not in page.replace("q=secret@example.com", ""), path
+        assert "The Attic" not in page, path
+
+
+@pytest.mark.requirement("trust-16")
+def test_foreign_ids_are_not_found_when_one_website(manager, foreign, other_view) -> None:
+    sender = SenderIdentity.objects.get(website=other_view.website)
+    message = Message.objects.get(pk=foreign.mail_id)
+    for path in (
+        f"/staff/invitations/{foreign.pk}/",
+        f"/staff/invitations/{foreign.pk}/discard/",
+        f"/staff/invitations/{foreign.pk}/resend/",
+        f"/staff/configuration/invitations/?website={other_view.website_id}",
+        f"/staff/configuration/invitations/?store_view={other_view.pk}",
+    ):
+        assert manager.get(path).status_code == 404, path
+    for name in ("discard", "resend", "message", "link"):
+        path = f"/staff/invitations/{foreign.pk}/{name}/"
+        assert manager.post(path, {"message": "x"}).status_code == 404, path
+    for path in (
+        f"/staff/guestlist_customers/customer/{foreign.inviter_id}/change/",
+        f"/staff/guestlist_stores/website/{other_view.website_id}/change/",
+        f"/staff/guestlist_stores/storeview/{other_view.pk}/change/",
+        f"/staff/guestlist_customers/defaultgroup/{other_view.pk}/change/",
+        f"/staff/guestlist_mail/senderidentity/{sender.pk}/change/",
+        f"/staff/guestlist_mail/message/{message.pk}/change/",
+    ):
+        # Django's tables say that there is nothing, and lead home.
+        answer = manager.get(path)
+        assert (answer.status_code, answer["Location"]) == (302, "/staff/"), path
+    foreign.refresh_from_db()
+    assert foreign.status == "not_sent"
+
+
+@pytest.mark.requirement("trust-16")
+def test_foreign_website_is_refused_when_chosen_in_a_table(manager, other_view) -> None:
+    manager.post(
+        "/staff/guestlist_mail/senderidentity/add/",
+        {"website": other_view.website_id, "code": "sales", "name": "X", "address": "x@example.com"},
+    )
+    assert not SenderIdentity.objects.filter(code="sales").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/staff/invitations/add/",
+        "/staff/configuration/invitations/",
+        "/staff/guestlist_mail/senderidentity/",
+        "/staff/guestlist_mail/template/",
+        "/staff/guestlist_customers/user/",
+        "/staff/guestlist_customers/role/",
+        "/staff/guestlist_customers/grant/",
+        "/staff/guestlist_stores/website/add/",
+        "/staff/guestlist_stores/storeview/add/",
+        "/staff/guestlist_customers/customer/add/",
+    ],
+)
+def test_page_is_refused_when_permission_is_missing(support, path) -> None:
+    answer = support.get(path)
+    assert answer.status_code == 403
+    assert "Ask the owner" in answer.content.decode()
+
+
+def test_menu_shows_only_what_is_permitted(support, owner) -> None:
+    mine, all_of_it = support.get("/staff/").content.decode(), owner.get("/staff/").content.decode()
+    for address in ("/staff/configuration/invitations/", "/staff/guestlist_customers/grant/"):
+        assert address not in mine
+        assert address in all_of_it
+    assert "/staff/invitations/" in mine
+
+
+def test_staff_without_rights_read_so(view, client_of) -> None:
+    client = client_of(make.user(is_staff=True))
+    assert "You have no rights" in client.get("/staff/").content.decode()
+    assert client.get("/staff/invitations/").status_code == 403
+
+
+def test_rights_are_for_owners_of_everything_when_handed_out(manager, view) -> None:
+    before = Grant.objects.count()
+    answer = manager.post(
+        "/staff/guestlist_customers/grant/add/", {"user": User.objects.first().pk, "role": 1, "website": ""}
+    )
+    assert answer.status_code == 403
+    assert Grant.objects.count() == before
+
+
+def test_website_manager_changes_own_store_view_and_no_group(manager, view) -> None:
+    assert "_save" in manager.get(f"/staff/guestlist_stores/storeview/{view.pk}/change/").content.decode()
+    group = CustomerGroup.objects.get()
+    page = manager.get(f"/staff/guestlist_customers/customergroup/{group.pk}/change/").content.decode()
+    assert '"_save"' not in page
+
+
+@pytest.mark.parametrize("name", ["customer", "customergroup", "user", "role"])
+def test_row_is_never_deleted_when_it_is_a_persons(owner, view, name) -> None:
+    customer = make.customer(view)
+    pk = {"customer": customer.pk, "customergroup": customer.group_id, "user": customer.user_id, "role": 1}[name]
+    assert owner.post(f"/staff/guestlist_customers/{name}/{pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_owner_makes_a_website_with_a_store_view(owner) -> None:
+    owner.post("/staff/guestlist_stores/website/add/", {"name": "Shed", "code": "shed"})
+    answer = owner.post(
+        "/staff/guestlist_stores/storeview/add/",
+        {
+            "website": StoreView.objects.model.website.field.related_model.objects.get(code="shed").pk,
+            "name": "Shed",
+            "code": "shed_nl",
+            "language": "nl",
+            "currency": "EUR",
+            "time_zone": "Europe/Amsterdam",
+            "base_url": "http://shed.example/",
+            "accent_color": "#7a2e3a",
+        },
+    )
+    assert answer.status_code == 302, answer.content.decode()[-3000:]
+    made = StoreView.objects.get(code="shed_nl")
+    assert made.base_url == "http://shed.example"
+    assert made.website.default_store_view == made
+
+
+def test_base_url_is_refused_when_links_cannot_be_made_of_it(owner, view) -> None:
+    data = {
+        "name": "X",
+        "code": view.code,
+        "language": "en",
+        "currency": "EUR",
+        "time_zone": "Europe/Amsterdam",
+        "base_url": "shop.example",
+        "accent_color": "#7a2e3a",
+    }
+    answer = owner.post(f"/staff/guestlist_stores/storeview/{view.pk}/change/", data)
+    assert "is not a base URL" in answer.content.decode()
+
+
+def test_owner_makes_a_staff_member_with_a_password(owner) -> None:
+    data = {"email": "New@Example.com", "new_password": "long-and-fine-1", "is_staff": "on", "is_active": "on"}
+    owner.post("/staff/guestlist_customers/user/add/", data)
+    made = User.objects.get(email="new@example.com")
+    assert made.check_password("long-and-fine-1")
+    assert made.is_staff
+    assert not made.is_superuser
+
+
+def test_stopped_sender_starts_again_when_saved(owner, view, now) -> None:
+    sender = SenderIdentity.objects.get(website=view.website)
+    SenderIdentity.objects.update(stopped_at=now, stopped_reason="535 no")
+    assert "535 no" in owner.get("/staff/").content.decode()
+    owner.post(
+        f"/staff/guestlist_mail/senderidentity/{sender.pk}/change/",
+        {"name": "Shop", "address": "shop@example.com", "reply_to": ""},
+    )
+    sender.refresh_from_db()
+    assert sender.stopped_at is None
+
+
+def test_template_shows_a_preview_in_each_language(owner, view) -> None:
+    page = owner.get("/staff/guestlist_mail/template/").content.decode()
+    assert "Customer invitation" in page
+    from guestlist.mail.models import Template
+
+    one = Template.objects.get(code="invitation")
+    page = owner.get(f"/staff/guestlist_mail/template/{one.pk}/change/").content.decode()
+    assert "iframe sandbox" in page
+    assert "Sanne de Vries" in page
+
+
+def test_live_and_ready_answer_without_a_session(db) -> None:
+    client = Client()
+    for path in ("/health/live", "/health/ready"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert answer.json()["status"] == "ok"
+        assert not answer.cookies
+
+
+def test_names_are_stable() -> None:
+    assert reverse("admin:invitations") == "/staff/invitations/"
+    assert reverse("admin:configuration") == "/staff/configuration/invitations/"
