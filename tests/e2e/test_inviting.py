@@ -227,5 +227,5 @@ def test_journey_is_dutch_all_the_way_when_the_store_view_is(shop, signed_in, so
     page.locator("button[value=send]").click()
     page.wait_for_url("**/account/invitations/")
     mail = shop.mail(friend)
-    assert mail["subject"] == "Sanne de Vries nodigt je uit voor Klei & Kamille"
+    assert mail["subject"].startswith("Sanne de Vries nodigt je uit")
     assert "Kom je ook?" in mail["text"]

@@ -72,5 +72,5 @@ def staff_row(page: Page, shop: Shop, address: str) -> Any:
 
 def column(page: Page, row: Any, name: str) -> Any:
     """Give a cell of the staff grid by its column's name."""
-    headings = [text.strip().rstrip("↑↓↕") for text in page.locator("thead th").all_inner_texts()]
+    headings = [text.rstrip("↑↓↕ \n").strip() for text in page.locator("thead th").all_inner_texts()]
     return row.locator("td").nth(headings.index(name))

@@ -184,10 +184,23 @@ def test_address_is_taken_when_it_is_not_ascii(address, inviter) -> None:
     assert "This is the mail" in preview(inviter, address).content.decode()
 
 
+def test_preview_shows_who_is_left_out_and_keeps_them_when_only_some_can_be_invited(emma, inviter) -> None:
+    page = preview(inviter, "ann@@example.org", "bob@example.org", "cas@example.org").content.decode()
+
+    assert "One address will not get it. It stays in the form:" in page
+    assert "<dd>bob@example.org, cas@example.org</dd>" in page
+    assert "Send 2 invitations" in page
+    assert hidden(page, "emails") == ["ann@@example.org", "bob@example.org", "cas@example.org"]
+    back = inviter.post(SEND, {"emails": hidden(page, "emails"), "do": "edit"})
+    assert back.status_code == 422
+    assert fields(back.content.decode()) == ["ann@@example.org", "bob@example.org", "cas@example.org"]
+
+
 def test_same_address_is_refused_when_spelled_differently_twice(inviter) -> None:
     page = preview(inviter, "ann@münchen.example", "ANN@xn--mnchen-3ya.example").content.decode()
 
-    assert page.count("You entered this address twice.") == 2  # in the summary and at the field
+    assert "You entered this address twice." in page
+    assert "Send the invitation" in page
 
 
 def test_nothing_is_sent_and_nothing_lost_when_there_are_too_many(inviter) -> None:

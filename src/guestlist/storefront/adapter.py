@@ -91,6 +91,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Go back to the account."""
         return reverse("storefront:account")
 
+    def get_logout_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002 - allauth's
+        """Stay at the store view that was signed out of: its front page, in its language."""
+        return reverse("storefront:front")
+
     def add_message(
         self,
         request: HttpRequest,

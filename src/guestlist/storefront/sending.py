@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
@@ -50,7 +50,8 @@ _MAIL_CSP = {
 
 @errors.keeps_form
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
+# Kept by the browser, so that its back button finds what was typed and what was shown; asked for anew otherwise.
+@cache_control(private=True, no_cache=True)
 @for_inviters
 def send(request: ShopRequest) -> HttpResponse:
     """Show the form; take what was typed to the preview; send what was seen there."""
@@ -63,6 +64,8 @@ def send(request: ShopRequest) -> HttpResponse:
     if changed is not None:
         return _form(request, changed)
     try:
+        if request.POST.get("do") == "edit":
+            return _form(request, draft.with_verdicts(_examined(request, draft, None)))
         return _sent(request, draft) if request.POST.get("do") == "send" else _preview(request, draft)
     except Refusal as refusal:
         return _form(request, _with_all_problems(request, draft, refusal))
@@ -105,7 +108,7 @@ def _rearranged(draft: Draft, data: QueryDict) -> Draft | None:
         if name in data:
             found = _NUMBER.fullmatch(data.get(name, ""))
             return change(int(found[0])) if found else draft
-    return draft if data.get("do") == "edit" else None
+    return None
 
 
 def _with_all_problems(request: ShopRequest, draft: Draft, refusal: Refusal) -> Draft:
@@ -134,18 +137,26 @@ def _examined(request: ShopRequest, draft: Draft, occasion: Occasion | None) -> 
 
 def _preview(request: ShopRequest, draft: Draft) -> HttpResponse:
     draft, occasion = chosen_occasion(draft, _occasions(request, timezone.now()))
-    draft = draft.with_verdicts(_examined(request, draft, occasion))
-    if not draft.is_fine or draft.is_doubtful:
+    verdicts = _examined(request, draft, occasion)
+    ready = [verdict.address for verdict in verdicts if verdict.refusal is None]
+    draft = draft.with_verdicts(verdicts)
+    if not ready or draft.occasion_error or draft.is_doubtful:
         return _form(request, draft)
     once = secrets.token_urlsafe(9)
     previews = request.session.get(_PREVIEWS, {})
     kept = list(previews.items())[-(_MOST_PREVIEWS - 1) :]
-    seen = {"to": draft.filled[0], "message": draft.message, "occasion": draft.occasion}
+    seen = {"to": ready[0], "message": draft.message, "occasion": draft.occasion}
     request.session[_PREVIEWS] = {**dict(kept), once: seen}
     return render(
         request,
         "storefront/account/preview.html",
-        {"here": "invitations", "draft": draft, "mail": _rendered(request, draft), "once": once},
+        {
+            "here": "invitations",
+            "draft": draft,
+            "ready": ready,
+            "mail": _rendered(request, replace(draft, addresses=tuple(ready))),
+            "once": once,
+        },
     )
 
 
