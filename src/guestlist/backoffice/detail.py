@@ -18,7 +18,7 @@ from guestlist.backoffice import access, listing
 from guestlist.customers.models import Customer, User
 from guestlist.invitations import actions, config
 from guestlist.invitations import message as words
-from guestlist.invitations.lifecycle import Reason, Status
+from guestlist.invitations.lifecycle import MoveNotAllowed, Reason, Status
 from guestlist.invitations.models import WAITING, EventKind, Invitation, InvitationEvent
 from guestlist.mail.models import Attempt, Message
 from guestlist.refusal import Refusal
@@ -108,9 +108,10 @@ def message(request: HttpRequest, pk: int) -> HttpResponse:
     invitation = _found(request, pk, Permission.ADD)
     text = request.POST.get("message", "")
     try:
-        actions.save_message(
-            invitation=invitation, message=text, actor=access.of(request).actor, now=timezone.now()
-        )
+        actions.save_message(invitation=invitation, message=text, actor=access.of(request).actor)
+    except MoveNotAllowed as refusal:
+        messages.error(request, str(refusal))
+        return _back_to(request, pk)
     except Refusal as refusal:
         return _shown(request, invitation, draft=text, problem=str(refusal))
     messages.success(request, _("The message was saved."))

@@ -1,0 +1,194 @@
+"""The configuration page: every option at every scope, saved all or nothing."""
+
+import pytest
+
+from guestlist.invitations import rules
+from guestlist.invitations.config import Invitations
+from guestlist.stores import config
+from guestlist.stores.config import Scope
+from guestlist.stores.models import Override
+from tests import make
+
+_ADDRESS = "/staff/configuration/invitations/"
+_NEW = {
+    "enabled": ("false", False),
+    "storefront": ("false", False),
+    "who_may_invite": ("nobody", "nobody"),
+    "referred_group": ("default", "default"),
+    "registration": ("invitation", "invitation"),
+    "custom_message": ("false", False),
+    "max_at_once": ("12", 12),
+    "links_in_message": ("allow", "allow"),
+    "registration_address": ("any", "any"),
+    "lifetime_days": ("0", 0),
+    "customer_resends": ("3", 3),
+    "existing_account": ("sign_in", "sign_in"),
+    "credit": ("first", "first"),
+    "sender": ("sales", "sales"),
+    "batch_size": ("50", 50),
+}
+_OPTIONS = [name for name in Invitations.model_fields if name in _NEW]
+
+
+def place_of(scope: Scope, view) -> tuple[str, config.Place]:
+    if scope == Scope.DEFAULT:
+        return _ADDRESS, config.DEFAULT
+    if scope == Scope.WEBSITE:
+        return f"{_ADDRESS}?website={view.website_id}", config.at(view.website)
+    return f"{_ADDRESS}?store_view={view.pk}", config.at(view)
+
+
+def value_at(place: config.Place, name: str):
+    return getattr(config.resolve(Invitations, place).value, name)
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("name", _OPTIONS)
+def test_option_is_set_where_it_may_be_and_taken_back(owner, view, name, scope) -> None:
+    entered, expected = _NEW[name]
+    address, place = place_of(scope, view)
+    earlier = value_at(place, name)
+    may_be = scope <= config.about(Invitations.model_fields[name]).narrowest
+    owner.post(address, {f"value_{name}": entered})
+    assert value_at(place, name) == (expected if may_be else earlier)
+    assert Override.objects.count() == (1 if may_be else 0)
+    page = owner.get(address).content.decode()
+    assert (f'name="value_{name}"' in page) is may_be
+    owner.post(address, {f"has_{name}": "1", f"inherit_{name}": "on", "opens": "1"})
+    assert value_at(place, name) == earlier
+    assert not Override.objects.exists()
+
+
+def test_every_option_is_on_the_page(owner, view) -> None:
+    page = owner.get(_ADDRESS).content.decode()
+    for name in Invitations.model_fields:
+        assert f'name="has_{name}"' in page
+
+
+def test_groups_are_ticked_and_none_is_possible(owner, view) -> None:
+    vip, retailer = make.group("vip"), make.group("retailer")
+    owner.post(_ADDRESS, {"has_inviting_groups": "1", "value_inviting_groups": [str(vip.pk), str(retailer.pk)]})
+    assert value_at(config.DEFAULT, "inviting_groups") == (vip.pk, retailer.pk)
+    owner.post(_ADDRESS, {"has_inviting_groups": "1"})
+    assert value_at(config.DEFAULT, "inviting_groups") == ()
+
+
+def test_template_is_chosen_among_those_that_there_are(owner, view) -> None:
+    page = owner.get(_ADDRESS).content.decode()
+    assert '<option value="invitation" selected>Customer invitation</option>' in page
+
+
+@pytest.mark.parametrize("entered", ["0", "101", "-1", "many", "", "1e3", "9" * 30, "٣"])
+def test_refused_value_stays_in_the_form_and_nothing_is_saved(owner, view, entered) -> None:
+    answer = owner.post(_ADDRESS, {"value_max_at_once": entered, "value_sender": "sales"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "The earlier value was kept." in page
+    assert f'value="{entered}"' in page
+    assert "Nothing was saved." in page
+    assert not Override.objects.exists()
+
+
+def test_refused_choice_is_said(owner, view) -> None:
+    answer = owner.post(_ADDRESS, {"value_registration": "everyone"})
+    assert "choose one of the values offered" in answer.content.decode()
+    assert not Override.objects.exists()
+
+
+def test_unchanged_values_write_nothing(owner, view) -> None:
+    data = {f"inherit_{name}": "on" for name in Invitations.model_fields}
+    answer = owner.post(_ADDRESS, data, follow=True)
+    assert "Nothing was changed." in answer.content.decode()
+    owner.post(_ADDRESS, {"value_max_at_once": "7"})
+    before = Override.objects.get().changed_at
+    owner.post(_ADDRESS, {"value_max_at_once": "7"})
+    assert Override.objects.get().changed_at == before
+
+
+def test_inherited_value_is_shown_beside_the_field(owner, view) -> None:
+    make.configure("max_at_once", 9)
+    make.configure("max_at_once", 8, view.website)
+    assert "Use the built-in value (5)" in owner.get(_ADDRESS).content.decode()
+    website = owner.get(f"{_ADDRESS}?website={view.website_id}").content.decode()
+    assert "Use default (9)" in website
+    assert "Use website (8)" in owner.get(f"{_ADDRESS}?store_view={view.pk}").content.decode()
+
+
+def test_change_of_one_store_view_counts_there_only(owner, view) -> None:
+    sister = make.store_view(view.website)
+    owner.post(f"{_ADDRESS}?store_view={view.pk}", {"value_max_at_once": "3"})
+    assert value_at(config.at(view), "max_at_once") == 3
+    assert value_at(config.at(sister), "max_at_once") == 5
+
+
+def test_locked_option_is_grey_with_its_reason_and_not_saved(owner, view, settings) -> None:
+    make.configure("max_at_once", 9)
+    settings.GUESTLIST_LOCKS = "invitations.max_at_once=4"
+    page = owner.get(_ADDRESS).content.decode()
+    assert "set by the operator" in page
+    assert 'name="value_max_at_once"' not in page
+    owner.post(_ADDRESS, {"value_max_at_once": "20"})
+    settings.GUESTLIST_LOCKS = ""
+    assert value_at(config.DEFAULT, "max_at_once") == 9
+
+
+def _is_open(view) -> bool:
+    return rules.registration_is_open(config.resolve(Invitations, config.at(view)).value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value_registration": "open"},
+        {"has_registration": "1", "inherit_registration": "on"},
+        {"value_storefront": "false"},
+        {"value_enabled": "false"},
+    ],
+)
+def test_opening_registration_is_asked_first(owner, view, change) -> None:
+    make.configure("registration", "invitation")
+    answer = owner.post(_ADDRESS, change | {"value_max_at_once": "7"})
+    page = answer.content.decode()
+    assert "From now on anyone can register at Linden." in page
+    assert not _is_open(view)
+    assert value_at(config.DEFAULT, "max_at_once") == 5
+    for name, value in change.items():
+        assert f'name="{name}" value="{value}"' in page
+    owner.post(_ADDRESS, change | {"value_max_at_once": "7", "opens": "1"})
+    assert _is_open(view)
+    assert value_at(config.DEFAULT, "max_at_once") == 7
+
+
+def test_closing_registration_is_not_asked(owner, view) -> None:
+    owner.post(_ADDRESS, {"value_registration": "invitation"})
+    assert not _is_open(view)
+
+
+def test_differing_registration_within_a_website_warns(owner, view) -> None:
+    make.store_view(view.website)
+    assert "share their accounts" not in owner.get(_ADDRESS).content.decode()
+    make.configure("registration", "invitation", view)
+    assert "share their accounts" in owner.get(_ADDRESS).content.decode()
+
+
+@pytest.mark.requirement("trust-16")
+def test_manager_of_one_website_sets_that_one_alone(manager, view, other_view) -> None:
+    assert manager.get(_ADDRESS)["Location"] == f"{_ADDRESS}?website={view.website_id}"
+    assert "Attic" not in manager.get(f"{_ADDRESS}?website={view.website_id}").content.decode()
+    manager.post(f"{_ADDRESS}?website={view.website_id}", {"value_max_at_once": "3"})
+    assert value_at(config.at(view), "max_at_once") == 3
+    for address in (f"{_ADDRESS}?website={other_view.website_id}", f"{_ADDRESS}?store_view={other_view.pk}"):
+        assert manager.post(address, {"value_max_at_once": "2"}).status_code == 404
+    assert manager.post(f"{_ADDRESS}?x=1", {"value_max_at_once": "2"}).status_code == 403
+    manager.post(_ADDRESS, {"value_max_at_once": "2"})
+    assert Override.objects.count() == 1
+
+
+@pytest.mark.parametrize("query", ["?website=x", "?store_view=999", "?website=1&store_view=999"])
+def test_unknown_scope_is_not_found(owner, view, query) -> None:
+    assert owner.get(_ADDRESS + query).status_code == 404
+
+
+def test_anonymous_is_asked_to_sign_in_before_anything_is_saved(client, view) -> None:
+    assert client.post(_ADDRESS, {"value_max_at_once": "2"}).status_code == 302
+    assert not Override.objects.exists()

@@ -1,0 +1,145 @@
+"""One invitation: what the page says, and what its buttons do."""
+
+import pytest
+
+from guestlist.invitations.models import Invitation
+from guestlist.mail.kinds import Verdict
+from guestlist.mail.models import Attempt, Message, Suppression
+from tests import make
+
+
+def page_of(client, one: Invitation, **headers) -> str:
+    answer = client.get(f"/staff/invitations/{one.pk}/", headers=headers or None)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_page_tells_what_the_invitation_is(owner, view) -> None:
+    emma = make.customer(view)
+    one = make.sent_invitation(emma, address="Noor@Example.com", message="Come <b>in</b>")
+    make.registered(one)
+    page = page_of(owner, one)
+    for shown in (
+        "Noor@Example.com", "Accepted", "Emma Clarke", "Noor Jansen", "Linden", "Come &lt;b&gt;in&lt;/b&gt;",
+        "Not Sent → Sent", "Sent → Accepted", "registered through the link", "the mail server took it",
+        f"/staff/guestlist_customers/customer/{emma.pk}/change/",
+    ):  # fmt: skip
+        assert shown in page, shown
+    assert "Discard" not in page.split("<main")[1].split("Status history")[0]
+
+
+def test_page_names_staff_in_the_history(owner, view) -> None:
+    one = make.staff_invitation(view)
+    assert "Emma Clarke (staff)" in page_of(owner, one)
+
+
+def test_page_shows_what_the_mail_server_answered(owner, view, now) -> None:
+    one = make.invitation(make.customer(view))
+    make.fare(one, Verdict.DEFERRED, code="450")
+    message = Message.objects.get(pk=one.mail_id)
+    Attempt.objects.create(message=message, at=now, outcome="deferred", code="450", answer="Try <later>")
+    page = page_of(owner, one)
+    assert "Their mail server asked us to wait" in page
+    assert "450 Try &lt;later&gt;" in page
+
+
+def test_discard_asks_then_discards_then_says_so(owner, view) -> None:
+    one = make.staff_invitation(view)
+    path = f"/staff/invitations/{one.pk}/discard/"
+    assert "Discard this invitation?" in owner.get(path).content.decode()
+    one.refresh_from_db()
+    assert one.status == "not_sent"
+    assert "The invitation was discarded." in owner.post(path, follow=True).content.decode()
+    one.refresh_from_db()
+    assert (one.status, one.delivery) == ("discarded", "withdrawn")
+    again = owner.post(path, follow=True).content.decode()
+    assert "This invitation is “Discarded”, so this is no longer possible." in again
+    assert "no longer possible" in owner.get(path).content.decode()
+
+
+def test_resend_asks_then_queues_then_says_so(owner, view) -> None:
+    one = make.sent_invitation(make.customer(view))
+    path = f"/staff/invitations/{one.pk}/resend/"
+    assert "Send this invitation again?" in owner.get(path).content.decode()
+    assert "on its way." in owner.post(path, follow=True).content.decode()
+    assert "on its way already" in owner.post(path, follow=True).content.decode()
+    assert Message.objects.filter(state="ready").count() == 1
+
+
+def test_resend_is_refused_in_words_when_the_address_must_not_be_mailed(owner, view, now) -> None:
+    one = make.sent_invitation(make.customer(view))
+    Suppression.objects.create(
+        website=view.website, address_hash=bytes(one.address_hash), reason="wish", created_at=now
+    )
+    page = owner.post(f"/staff/invitations/{one.pk}/resend/", follow=True).content.decode()
+    assert "mail this address now" in page
+
+
+def test_message_is_saved_while_not_sent_and_kept_in_the_form_when_refused(owner, view) -> None:
+    one = make.staff_invitation(view, keep=True)
+    path = f"/staff/invitations/{one.pk}/message/"
+    answer = owner.post(path, {"message": "y" * 1001})
+    assert answer.status_code == 422
+    assert "at most 1000 fit" in answer.content.decode()
+    assert "y" * 1001 in answer.content.decode()
+    assert "The message was saved." in owner.post(path, {"message": "Welcome!"}, follow=True).content.decode()
+    assert "Welcome!" in page_of(owner, one)
+
+
+def test_message_is_not_saved_when_the_mail_has_left(owner, view) -> None:
+    one = make.sent_invitation(make.customer(view), message="As it was")
+    path = f"/staff/invitations/{one.pk}/message/"
+    assert "no longer possible" in owner.post(path, {"message": "Other"}, follow=True).content.decode()
+    assert "Save message" not in page_of(owner, one)
+    assert "As it was" in page_of(owner, one)
+
+
+def test_link_is_shown_on_demand_and_moves_nothing(owner, view) -> None:
+    one = make.staff_invitation(view, keep=True)
+    assert "http://testserver/invitation/" not in page_of(owner, one)
+    answer = owner.post(f"/staff/invitations/{one.pk}/link/")
+    assert "http://testserver/invitation/" in answer.content.decode()
+    one.refresh_from_db()
+    assert one.status == "not_sent"
+
+
+def test_link_is_not_shown_when_it_would_not_work(owner, view) -> None:
+    one = make.staff_invitation(view, keep=True)
+    owner.post(f"/staff/invitations/{one.pk}/discard/")
+    assert "Show the link" not in page_of(owner, one)
+    page = owner.post(f"/staff/invitations/{one.pk}/link/", follow=True).content.decode()
+    assert "cannot be used any more" in page
+
+
+@pytest.mark.parametrize("name", ["resend", "message", "link"])
+def test_button_is_refused_without_the_permission(support, view, name) -> None:
+    one = make.sent_invitation(make.customer(view))
+    assert support.post(f"/staff/invitations/{one.pk}/{name}/", {"message": "x"}).status_code == 403
+    assert "/resend/" not in page_of(support, one)
+    assert "/discard/" in page_of(support, one)
+
+
+def test_reading_changes_nothing(owner, view) -> None:
+    one = make.staff_invitation(view)
+    for name in ("", "discard/", "resend/"):
+        assert owner.head(f"/staff/invitations/{one.pk}/{name}").status_code == 200
+    for name in ("message/", "link/"):
+        assert owner.get(f"/staff/invitations/{one.pk}/{name}").status_code == 405
+    one.refresh_from_db()
+    assert (one.status, one.delivery) == ("not_sent", "queued")
+
+
+def test_list_is_found_again_as_it_was_filtered(owner, view) -> None:
+    one = make.staff_invitation(view)
+    page = owner.get(f"/staff/invitations/{one.pk}/?back=status%3Dnot_sent").content.decode()
+    assert 'href="/staff/invitations/?status=not_sent"' in page
+    answer = owner.post(f"/staff/invitations/{one.pk}/discard/?back=status%3Dnot_sent")
+    assert answer["Location"] == f"/staff/invitations/{one.pk}/?back=status%3Dnot_sent"
+
+
+def test_shared_invitation_without_an_address_is_shown(owner, view) -> None:
+    one = make.staff_invitation(view, keep=True)
+    one.address.delete()
+    Invitation.objects.filter(pk=one.pk).update(address_hash=None)
+    assert "no address" in page_of(owner, one)
+    assert "no address" in owner.get("/staff/invitations/").content.decode()
