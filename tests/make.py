@@ -192,6 +192,7 @@ def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.
     from guestlist.invitations.emails import KINDS
 
     one.refresh_from_db()
+    assert one.mail_id is not None
     message = Message.objects.get(pk=one.mail_id)
     Message.objects.filter(pk=message.pk).update(
         state="sent" if verdict == Verdict.ACCEPTED else "failed" if verdict != Verdict.DEFERRED else "ready"
@@ -230,6 +231,18 @@ def registered(
         config=options(**values),
         now=now,
     )
+
+
+def inviter_of(one: Invitation) -> Customer:
+    """Return the customer who invited, where it was one."""
+    assert one.inviter is not None
+    return one.inviter
+
+
+def user_of(one: Customer) -> User:
+    """Return whom the customer signs in as."""
+    assert one.user is not None
+    return one.user
 
 
 def sent_invitation(

@@ -1,8 +1,11 @@
 """Customers, their groups, and the users who sign in."""
 
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -253,18 +256,24 @@ def test_request_knows_its_customer_when_the_user_has_one_at_the_website() -> No
     user_of_erased = erased.user
     erase(erased)
 
-    for user, view, expected in [
+    cases: list[tuple[Any, Any, Customer | None]] = [
         (customer.user, here, customer),
         (customer.user, there, None),
         (customer.user, None, None),
         (AnonymousUser(), here, None),
         (user_of_erased, here, None),
-    ]:
+    ]
+    for user, view, expected in cases:
         request = RequestFactory().get("/")
         request.user = user
         request.store_view = view  # type: ignore[attr-defined]
-        seen = []
-        CustomerMiddleware(lambda request, seen=seen: seen.append(request.customer))(request)  # type: ignore[arg-type]
+        seen: list[Any] = []
+
+        def look(request: HttpRequest, seen: list[Any] = seen) -> HttpResponse:
+            seen.append(request.customer)  # type: ignore[attr-defined]
+            return HttpResponse()
+
+        CustomerMiddleware(look)(request)
         assert bool(seen[0]) is (expected is not None)
         if expected is not None:
             assert seen[0] == expected

@@ -37,7 +37,7 @@ def test_role_allows_its_own_when_it_is_ready_made(role: str, allowed: set[Permi
         assert actor.may(permission, here.pk) is (permission in allowed)
         assert not actor.may(permission, there.pk)
         assert not actor.may(permission, None)
-        assert actor.website_ids(permission) == ({here.pk} if permission in allowed else set())
+        assert actor.website_ids(permission) == frozenset({here.pk} if permission in allowed else ())
 
 
 def test_right_holds_everywhere_when_no_website_is_named() -> None:
@@ -65,7 +65,7 @@ def test_rights_add_up_when_somebody_has_several(django_assert_num_queries) -> N
     assert actor.may(Permission.SEND, there.pk)
     assert not actor.may(Permission.SEND, here.pk)
     assert actor.website_ids(Permission.VIEW) is None
-    assert actor.website_ids(Permission.DISCARD) == {here.pk, there.pk}
+    assert actor.website_ids(Permission.DISCARD) == frozenset({here.pk, there.pk})
 
 
 @pytest.mark.parametrize("who", ["superuser", "inactive", "no staff", "no grants"])

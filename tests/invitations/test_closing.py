@@ -24,15 +24,18 @@ def last_event(one: Invitation) -> InvitationEvent:
 
 def test_mail_is_withdrawn_when_the_inviter_cancels() -> None:
     one = make.invitation()
-    assert one.inviter is not None
 
-    invitations.cancel(invitation=one, inviter=one.inviter, now=LATER)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=LATER)
 
     assert (one.status, one.reason, one.delivery) == (Status.DISCARDED, "inviter", "withdrawn")
     assert Message.objects.get().state == "withdrawn"
     event = last_event(one)
     assert (event.origin, event.target, event.at) == (Status.NOT_SENT, Status.DISCARDED, LATER)
-    assert (event.actor_kind, event.actor_id, event.reason) == ("customer", one.inviter.pk, "inviter")
+    assert (event.actor_kind, event.actor_id, event.reason) == (
+        "customer",
+        make.inviter_of(one).pk,
+        "inviter",
+    )
 
 
 def test_who_ended_it_is_written_down_when_staff_or_the_friend_did() -> None:
@@ -59,11 +62,11 @@ def test_ending_is_refused_when_it_is_over(how: str, state: str) -> None:
     if state == "accepted":
         make.registered(one)
     else:
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     events = InvitationEvent.objects.count()
 
     deeds = {
-        "cancel": lambda: invitations.cancel(invitation=one, inviter=one.inviter, now=LATER),
+        "cancel": lambda: invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=LATER),
         "discard": lambda: invitations.discard(invitation=one, actor=make.actor(), now=LATER),
         "decline": lambda: invitations.decline(invitation=one, now=LATER, unknown_person=True),
     }
@@ -158,11 +161,10 @@ def test_wish_is_kept_when_there_is_nothing_to_end() -> None:
 
 def test_invitation_is_queued_again_when_the_inviter_takes_the_cancellation_back() -> None:
     one = make.invitation()
-    assert one.inviter is not None
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     first_mail = one.mail_id
 
-    invitations.restore(invitation=one, inviter=one.inviter, config=make.options(), now=LATER)
+    invitations.restore(invitation=one, inviter=make.inviter_of(one), config=make.options(), now=LATER)
 
     assert (one.status, one.reason, one.delivery) == (Status.NOT_SENT, "undone", "queued")
     assert Message.objects.waiting().get().pk == one.mail_id != first_mail
@@ -172,32 +174,32 @@ def test_invitation_is_queued_again_when_the_inviter_takes_the_cancellation_back
 @pytest.mark.parametrize("how", ["sent", "shared", "staff", "open", "left meanwhile"])
 def test_undo_is_refused_when_it_is_not_the_inviters_to_take_back(how: str) -> None:
     one = make.invitation()
-    assert one.inviter is not None
     if how == "sent":
         make.fare(one, Verdict.ACCEPTED)
     elif how == "shared":
-        invitations.share(invitation=one, actor=make.by(one.inviter), config=make.options(), now=make.NOW)
+        invitations.share(
+            invitation=one, actor=make.by(make.inviter_of(one)), config=make.options(), now=make.NOW
+        )
     if how == "staff":
         invitations.discard(invitation=one, actor=make.actor(), now=make.NOW)
     elif how != "open":
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     if how == "left meanwhile":
         make.fare(one, Verdict.ACCEPTED)  # a worker had it in hand
         assert (one.status, one.delivery) == (Status.DISCARDED, "handed_over")
 
     with pytest.raises(MoveNotAllowed):
-        invitations.restore(invitation=one, inviter=one.inviter, config=make.options(), now=LATER)
+        invitations.restore(invitation=one, inviter=make.inviter_of(one), config=make.options(), now=LATER)
 
 
 @pytest.mark.requirement("trust-18")
 def test_undo_is_refused_when_the_address_must_not_be_mailed_any_more() -> None:
     one = make.invitation()
-    assert one.inviter is not None
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     invitations.never_again(website=one.website, address_hash=bytes(one.address_hash or b""), now=make.NOW)
 
     with pytest.raises(invitations.NotMailable):
-        invitations.restore(invitation=one, inviter=one.inviter, config=make.options(), now=LATER)
+        invitations.restore(invitation=one, inviter=make.inviter_of(one), config=make.options(), now=LATER)
 
     one.refresh_from_db()
     assert one.status == Status.DISCARDED
@@ -205,11 +207,10 @@ def test_undo_is_refused_when_the_address_must_not_be_mailed_any_more() -> None:
 
 def test_no_mail_is_queued_when_a_shared_invitation_is_restored() -> None:
     one = make.invitation()
-    assert one.inviter is not None
     Invitation.objects.update(channel="shared")
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
 
-    invitations.restore(invitation=one, inviter=one.inviter, config=make.options(), now=LATER)
+    invitations.restore(invitation=one, inviter=make.inviter_of(one), config=make.options(), now=LATER)
 
     assert (one.status, one.delivery) == (Status.NOT_SENT, "withdrawn")
     assert not Message.objects.waiting().exists()
@@ -220,7 +221,7 @@ def test_no_mail_is_queued_when_a_shared_invitation_is_restored() -> None:
 
 def test_looking_is_written_down_once_when_the_invitation_is_open() -> None:
     one, ended = make.sent_invitation(), make.sent_invitation()
-    invitations.cancel(invitation=ended, inviter=ended.inviter, now=make.NOW)
+    invitations.cancel(invitation=ended, inviter=make.inviter_of(ended), now=make.NOW)
 
     for invitation in (one, one, ended):
         invitations.saw(invitation=invitation, now=LATER)

@@ -127,12 +127,12 @@ def test_mail_in_doubt_counts_when_its_fate_is_known() -> None:
 def test_end_stays_when_a_worker_had_the_mail_in_hand(end: str) -> None:
     one = make.sent_invitation()
     invitations.resend(invitation=one, actor=make.actor(), config=make.options(), now=make.NOW)
-    Message.objects.filter(pk=one.mail_id).update(state="leased")
+    Message.objects.filter(subject_id=one.pk, state="ready").update(state="leased")
     if end == "cancel":
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     else:
         make.registered(one)
-    assert Message.objects.get(pk=one.mail_id).state == "leased"
+    assert Message.objects.filter(subject_id=one.pk).latest("pk").state == "leased"
     one.refresh_from_db()
     before = one.status
 
@@ -148,7 +148,7 @@ def test_end_stays_when_a_mail_in_hand_did_not_leave(end: str, verdict: Verdict)
     one = make.invitation()
     Message.objects.update(state="leased")
     if end == "cancel":
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     else:
         make.registered(one)
     one.refresh_from_db()
@@ -165,8 +165,8 @@ def test_newer_mail_waits_when_an_older_one_is_told_of(verdict: Verdict) -> None
     one = make.invitation()
     old = Message.objects.get()
     Message.objects.update(state="leased")
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
-    invitations.restore(invitation=one, inviter=one.inviter, config=make.options(), now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
+    invitations.restore(invitation=one, inviter=make.inviter_of(one), config=make.options(), now=make.NOW)
 
     record(old, verdict, "450")
 
@@ -180,8 +180,8 @@ def test_invitation_is_sent_when_an_older_mail_left_and_the_newer_is_withdrawn()
     one = make.invitation()
     old = Message.objects.get()
     Message.objects.update(state="leased")
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
-    invitations.restore(invitation=one, inviter=one.inviter, config=make.options(), now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
+    invitations.restore(invitation=one, inviter=make.inviter_of(one), config=make.options(), now=make.NOW)
 
     record(old, Verdict.ACCEPTED)
 
@@ -224,7 +224,7 @@ def test_mail_is_let_through_when_nothing_changed() -> None:
 def test_mail_is_withdrawn_when_it_should_not_go_any_more() -> None:
     ended, known, erased, signed = (make.invitation() for _ in range(4))
     Message.objects.update(state="leased")
-    invitations.cancel(invitation=ended, inviter=ended.inviter, now=make.NOW)
+    invitations.cancel(invitation=ended, inviter=make.inviter_of(ended), now=make.NOW)
     make.customer(known.store_view, email=known.address.normalized)
     make.customer(signed.store_view, email=signed.address.normalized)
     make.configure("existing_account", "sign_in", signed.store_view)

@@ -21,7 +21,7 @@ YEAR = {"start": datetime.date(2026, 1, 1), "end": datetime.date(2026, 12, 31)}
 
 def told(basis: Basis, **days: datetime.date) -> dict[tuple[str, str], int]:
     views = list(Invitation.objects.values_list("store_view", flat=True).distinct())
-    totals = figures.totals(store_view_ids=views, basis=basis, **(days or YEAR))  # type: ignore[arg-type]
+    totals = figures.totals(store_view_ids=views, basis=basis, **(days or YEAR))
     return {key: amount for key, amount in totals.items() if amount}
 
 
@@ -50,7 +50,9 @@ def test_nothing_is_taken_back_when_what_lives_again_was_never_sent() -> None:
 
 def test_leaving_counts_once_when_an_invitation_is_shared_and_mailed() -> None:
     one = make.invitation()
-    invitations.share(invitation=one, actor=make.by(one.inviter), config=make.options(), now=make.NOW)
+    invitations.share(
+        invitation=one, actor=make.by(make.inviter_of(one)), config=make.options(), now=make.NOW
+    )
     make.fare(one, Verdict.ACCEPTED)
 
     assert told(Basis.SENT) == {("sent_shared", ""): 1}

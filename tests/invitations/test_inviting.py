@@ -1,6 +1,7 @@
 """Inviting: each address gets an answer of its own, and a form that may not be sent sends nothing."""
 
 import datetime
+from typing import Any
 
 import pytest
 from django.utils import translation
@@ -12,6 +13,7 @@ from guestlist.invitations import rules
 from guestlist.invitations.lifecycle import MoveNotAllowed, Status
 from guestlist.invitations.models import Invitation, InvitationEvent, InvitationNote
 from guestlist.mail import actions as mail
+from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Message, SuppressionReason
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import NotPermitted
@@ -249,7 +251,7 @@ def test_form_is_refused_when_nobody_is_named(pasted: tuple[str, ...]) -> None:
         ({"who_may_invite": "groups", "inviting_groups": ("other",)}, False),
     ],
 )
-def test_customer_may_invite_when_the_options_say_so(values: dict, allowed: bool) -> None:
+def test_customer_may_invite_when_the_options_say_so(values: dict[str, Any], allowed: bool) -> None:
     inviter = make.customer(in_group=make.group("own"))
     if "inviting_groups" in values:
         values = values | {
@@ -281,7 +283,9 @@ def test_customer_may_not_invite_when_it_is_from_another_website() -> None:
     ],
 )
 @pytest.mark.requirement("trust-11")
-def test_nothing_is_sent_when_the_message_may_not_be_sent(message: str, values: dict, code: str) -> None:
+def test_nothing_is_sent_when_the_message_may_not_be_sent(
+    message: str, values: dict[str, Any], code: str
+) -> None:
     inviter = make.customer()
 
     with pytest.raises(Refusal) as refused:
@@ -399,7 +403,7 @@ def test_open_invitation_is_told_when_staff_invite_again(open_one: str) -> None:
     else:
         one = make.staff_invitation(view, address="friend@example.com")
         if open_one == "sent":
-            make.fare(one, make.Verdict.ACCEPTED)
+            make.fare(one, Verdict.ACCEPTED)
 
     assert codes(add(view, "friend@example.com")) == ["open_invitation"]
     (verdict,) = add(view, "friend@example.com", again=["friend@example.com"])
@@ -411,7 +415,7 @@ def test_open_invitation_is_told_when_staff_invite_again(open_one: str) -> None:
 def test_address_is_invited_anew_when_staffs_earlier_invitation_is_over(ended: str) -> None:
     view = make.store_view()
     one = make.staff_invitation(view, address="friend@example.com")
-    make.fare(one, make.Verdict.ACCEPTED)
+    make.fare(one, Verdict.ACCEPTED)
     if ended == "discarded":
         invitations.discard(invitation=one, actor=make.actor(), now=make.NOW)
     else:
@@ -486,7 +490,7 @@ def test_message_is_kept_when_the_invitation_was_sent_or_the_words_do_not_fit() 
         invitations.save_message(invitation=one, message="x" * 1001, actor=actor)
     with pytest.raises(NotPermitted):
         invitations.save_message(invitation=one, message="Hi", actor=make.actor(role="support"))
-    make.fare(one, make.Verdict.ACCEPTED)
+    make.fare(one, Verdict.ACCEPTED)
     with pytest.raises(MoveNotAllowed):
         invitations.save_message(invitation=one, message="Hi", actor=actor)
 

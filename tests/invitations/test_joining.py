@@ -1,6 +1,7 @@
 """The one gate: who becomes a customer by which door, and what must hold about the link."""
 
 import datetime
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -12,6 +13,7 @@ from guestlist.invitations import rules
 from guestlist.invitations.actions import AddressTaken, AlreadyAccepted
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Channel, Credit, Invitation, PendingJoin
+from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Message
 from guestlist.refusal import Refusal
 from tests import make
@@ -43,7 +45,7 @@ def in_state(state: str) -> Invitation:
     if state == "used":
         make.registered(one)
     elif state == "withdrawn":
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     elif state == "expired":
         Invitation.objects.filter(pk=one.pk).update(expires_at=make.NOW)
     one.refresh_from_db()
@@ -63,7 +65,7 @@ def in_state(state: str) -> Invitation:
         ({"registration": "invitation", "who_may_invite": "nobody"}, False),
     ],
 )
-def test_registration_is_open_when_the_options_say_so(values: dict, is_open: bool) -> None:
+def test_registration_is_open_when_the_options_say_so(values: dict[str, Any], is_open: bool) -> None:
     make.store_view()
 
     assert rules.registration_is_open(make.options(**values)) is is_open
@@ -91,13 +93,16 @@ def test_join_is_refused_when_it_is_by_invitation_only_and_there_is_none() -> No
 
 
 def test_confirming_is_refused_when_the_shop_was_closed_meanwhile() -> None:
-    joined = make.registered()
-    view = PendingJoin.objects.get().store_view
+    make.registered()
+    waiting = PendingJoin.objects.get()
 
     assert is_refused(
         "by_invitation_only",
         lambda: invitations.confirm(
-            user=joined.user, store_view=view, config=make.options(registration="invitation"), now=make.NOW
+            user=waiting.user,
+            store_view=waiting.store_view,
+            config=make.options(registration="invitation"),
+            now=make.NOW,
         ),
     )
     assert not Customer.objects.exists()
@@ -143,7 +148,7 @@ def test_joining_is_refused_when_the_link_cannot_be_used(state: str) -> None:
     one = in_state(state)
     stranger, customer = make.user(), make.customer(one.store_view)
 
-    for user in (stranger, customer.user):
+    for user in (stranger, make.user_of(customer)):
         assert is_refused(
             "invitation_not_usable",
             lambda user=user: invitations.join(
@@ -180,10 +185,10 @@ def test_link_is_refused_when_it_belongs_to_another_website() -> None:
 def test_acceptance_is_refused_when_the_page_is_older_than_the_end() -> None:
     one = make.sent_invitation()
     stale = Invitation.objects.select_related("inviter__group", "store_view").get(pk=one.pk)
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     stranger, customer = make.user(), make.customer(one.store_view)
 
-    for user in (stranger, customer.user):
+    for user in (stranger, make.user_of(customer)):
         assert is_refused(
             "invitation_not_usable",
             lambda user=user: invitations.join(
@@ -201,11 +206,11 @@ def test_existing_customer_accepts_when_the_mail_was_handed_over_after_the_page_
     inviter = make.customer()
     one = make.invitation(inviter)
     stale = Invitation.objects.select_related("inviter__group", "store_view").get(pk=one.pk)
-    make.fare(one, make.Verdict.ACCEPTED)
+    make.fare(one, Verdict.ACCEPTED)
     friend = make.customer(inviter.store_view)
 
     joined = invitations.join(
-        user=friend.user,
+        user=make.user_of(friend),
         store_view=one.store_view,
         invitation=stale,
         config=make.options(registration_address="any"),
@@ -283,6 +288,7 @@ def test_mailbox_is_confirmed_first_when_another_address_is_used() -> None:
 
     joined = make.registered(one, email="newcomer@example.com", registration_address="any")
 
+    assert joined.user is not None
     assert joined.customer is None
     assert PendingJoin.objects.get().invitation == one
     confirmed = invitations.confirm(
@@ -323,7 +329,7 @@ def test_registering_is_refused_when_the_address_is_none() -> None:
 def test_link_ends_between_registering_and_confirming_when_the_shop_is_open() -> None:
     one = make.sent_invitation()
     make.registered(one, channel=Channel.SHARED)
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
 
     joined = confirm(one)
 
@@ -336,7 +342,7 @@ def test_link_ends_between_registering_and_confirming_when_it_is_by_invitation_o
     one = make.sent_invitation()
     make.registered(one, channel=Channel.SHARED, registration="invitation")
     if how == "cancelled":
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
 
     assert is_refused("invitation_not_usable", lambda: confirm(one, now=LATER, registration="invitation"))
     assert Customer.objects.count() == 1  # the inviter
@@ -434,7 +440,7 @@ def test_inviters_are_told_when_the_invitation_is_their_own() -> None:
     assert is_refused(
         "your_own_invitation",
         lambda: invitations.join(
-            user=inviter.user,
+            user=make.user_of(inviter),
             store_view=one.store_view,
             invitation=one,
             config=make.options(registration_address="any"),
@@ -445,7 +451,7 @@ def test_inviters_are_told_when_the_invitation_is_their_own() -> None:
 
 def accept(one: Invitation, customer: Customer, **values) -> invitations.Joined:
     return invitations.join(
-        user=customer.user,
+        user=make.user_of(customer),
         store_view=one.store_view,
         invitation=one,
         config=make.options(**({"registration_address": "any"} | values)),
@@ -496,7 +502,7 @@ def test_existing_customer_accepts_once_more_when_it_is_for_another_occasion() -
 def test_customer_known_to_the_shop_becomes_the_users_when_the_address_is_the_same() -> None:
     view = make.store_view()
     known = make.customer(view)
-    user = known.user
+    user = make.user_of(known)
     Customer.objects.update(user=None)
 
     joined = invitations.join(
@@ -511,12 +517,12 @@ def test_customer_known_to_the_shop_becomes_the_users_when_the_address_is_the_sa
 def test_users_own_customer_is_found_when_another_one_has_the_address() -> None:
     view = make.store_view()
     other, own = make.customer(view), make.customer(view)
-    assert other.user is not None
-    address = other.user.email
+    address, others = other.email, make.user_of(other)
     Customer.objects.filter(pk=other.pk).update(user=None)
-    other.user.delete()
-    User.objects.filter(pk=own.user_id).update(email=address)
-    user = User.objects.get(pk=own.user_id)
+    others.delete()
+    user = make.user_of(own)
+    User.objects.filter(pk=user.pk).update(email=address)
+    user.refresh_from_db()
 
     joined = invitations.join(
         user=user, store_view=view, invitation=None, config=make.options(), now=make.NOW
@@ -704,7 +710,7 @@ def test_friend_gets_the_group_that_staff_chose_when_staff_invited(
     view = make.store_view()
     group = make.group(chosen, may_be_given=False) if chosen else None
     one = make.staff_invitation(view, group=group)
-    make.fare(one, make.Verdict.ACCEPTED)
+    make.fare(one, Verdict.ACCEPTED)
 
     joined = make.registered(one, referred_group=mode)
 
@@ -732,10 +738,11 @@ def test_friend_gets_the_default_of_the_invitations_store_view_when_views_differ
     second = make.store_view(first.website)
     set_default_group(store_view=second, group=make.group("retailer"))
     invited = make.staff_invitation(second)
-    make.fare(invited, make.Verdict.ACCEPTED)
+    make.fare(invited, Verdict.ACCEPTED)
 
     by_link = make.registered(invited, view=first)
     without = make.registered(view=second, email="newcomer@example.com")
+    assert without.user is not None
     plain = invitations.confirm(user=without.user, store_view=first, config=make.options(), now=make.NOW)
 
     assert by_link.customer is not None

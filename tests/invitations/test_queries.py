@@ -1,6 +1,7 @@
 """As many queries for fifty as for one."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -93,13 +94,9 @@ def test_delivery_takes_the_same_queries_when_fifty_are_recorded(verdict: Verdic
             with transaction.atomic():
                 KIND.record(outcomes, now=make.NOW)
 
-        counts.append(
-            (
-                queries(lambda ids=ids: KIND.check(ids, now=make.NOW)),
-                queries(lambda ids=ids: KIND.values(ids, now=make.NOW)),
-                queries(record),
-            )
-        )
+        checking = partial(KIND.check, ids, now=make.NOW)
+        filling = partial(KIND.values, ids, now=make.NOW)
+        counts.append((queries(checking), queries(filling), queries(record)))
         Message.objects.waiting().update(state="sent")
 
     assert counts[0] == counts[1]

@@ -1,6 +1,7 @@
 """Sending again, sharing, and a fresh mail for an expired link."""
 
 import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -60,7 +61,7 @@ def test_lifetime_starts_anew_when_a_resent_mail_is_handed_over() -> None:
 
 def test_discarded_invitation_lives_again_when_staff_resend_it() -> None:
     one = make.sent_invitation()
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
 
     resend(one)
     assert one.status == Status.DISCARDED
@@ -95,12 +96,12 @@ def test_accepted_invitation_is_not_resent_when_asked(by: str) -> None:
     make.registered(one)
 
     with pytest.raises(MoveNotAllowed, match="Accepted"):
-        resend(one, None if by == "staff" else make.by(one.inviter))
+        resend(one, None if by == "staff" else make.by(make.inviter_of(one)))
 
 
 def test_inviter_resends_as_often_as_configured() -> None:
     one = make.sent_invitation()
-    actor = make.by(one.inviter)
+    actor = make.by(make.inviter_of(one))
 
     for _ in range(2):
         assert Deed.RESEND in rules.deeds(one, config=make.options(customer_resends=2), now=make.NOW)
@@ -121,7 +122,7 @@ def test_inviter_may_not_resend_what_was_discarded() -> None:
     invitations.discard(invitation=one, actor=make.actor(), now=make.NOW)
 
     with pytest.raises(MoveNotAllowed):
-        resend(one, make.by(one.inviter), customer_resends=5)
+        resend(one, make.by(make.inviter_of(one)), customer_resends=5)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.WITHDRAWN])
@@ -130,7 +131,7 @@ def test_mail_that_never_left_is_tried_again_when_no_resends_are_allowed(verdict
     make.fare(one, verdict, code="mail_error")
     assert Deed.TRY_AGAIN in rules.deeds(one, config=make.options(), now=make.NOW)
 
-    resend(one, make.by(one.inviter))
+    resend(one, make.by(make.inviter_of(one)))
 
     assert (one.status, one.delivery, one.resends) == (Status.NOT_SENT, "queued", 0)
 
@@ -216,7 +217,9 @@ def test_selected_ones_are_sent_by_the_same_rules_when_there_are_many() -> None:
 def test_nothing_is_sent_when_sender_or_template_is_missing() -> None:
     one = make.sent_invitation()
 
-    for values in ({"sender": "custom2"}, {"template": "gone"}):
+    missing: list[dict[str, Any]] = [{"sender": "custom2"}, {"template": "gone"}]
+
+    for values in missing:
         with pytest.raises(Refusal) as refused:
             resend(one, **values)
         assert refused.value.code in {"no_sender", "no_template"}
@@ -254,7 +257,7 @@ def test_fresh_mail_is_refused_when_it_cannot_go_to_the_invited_address() -> Non
     suppressed, shared, ended = make.sent_invitation(), make.sent_invitation(), make.sent_invitation()
     suppress(suppressed)
     Invitation.objects.filter(pk=shared.pk).update(address_hash=None)
-    invitations.cancel(invitation=ended, inviter=ended.inviter, now=make.NOW)
+    invitations.cancel(invitation=ended, inviter=make.inviter_of(ended), now=make.NOW)
     later = make.NOW + 31 * DAY
 
     with pytest.raises(invitations.NotMailable):
@@ -269,7 +272,7 @@ def test_fresh_mail_is_refused_when_it_cannot_go_to_the_invited_address() -> Non
 
 def share(one: Invitation, actor=None, *, now: datetime.datetime = make.NOW, **values) -> str:
     return invitations.share(
-        invitation=one, actor=actor or make.by(one.inviter), config=make.options(**values), now=now
+        invitation=one, actor=actor or make.by(make.inviter_of(one)), config=make.options(**values), now=now
     )
 
 
@@ -307,7 +310,7 @@ def test_sharing_is_refused_when_the_invitation_cannot_be_accepted(how: str) -> 
     if how == "expired":
         now += MONTH
     elif how == "cancelled":
-        invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+        invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     else:
         make.registered(one)
 
@@ -355,14 +358,14 @@ def test_deeds_fit_the_state_when_a_page_shows_them() -> None:
     make.fare(one, Verdict.DEFERRED)
     assert deeds(one, customer_resends=5) == {"cancel", "copy"}
 
-    invitations.cancel(invitation=one, inviter=one.inviter, now=make.NOW)
+    invitations.cancel(invitation=one, inviter=make.inviter_of(one), now=make.NOW)
     assert deeds(one) == {"undo"}
 
     sent = make.sent_invitation()
     assert deeds(sent) == {"cancel", "copy"}
     assert deeds(sent, customer_resends=1) == {"cancel", "copy", "resend"}
     assert deeds(sent, now=make.NOW + MONTH) == {"cancel"}
-    invitations.cancel(invitation=sent, inviter=sent.inviter, now=make.NOW)
+    invitations.cancel(invitation=sent, inviter=make.inviter_of(sent), now=make.NOW)
     assert deeds(sent) == set()
 
     bounced = make.invitation()

@@ -1,5 +1,7 @@
 """Orders: told once or often, recorded once."""
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -11,12 +13,9 @@ from tests import make
 pytestmark = pytest.mark.django_db
 
 
-def place(customer: Customer, **values) -> tuple[Order, bool]:
-    return orders.place(
-        store_view=values.pop("store_view", customer.store_view),
-        customer=customer,
-        **({"number": "1001", "currency": "EUR", "total": 1250, "now": make.NOW} | values),
-    )
+def place(customer: Customer, **values: Any) -> tuple[Order, bool]:
+    given: dict[str, Any] = {"number": "1001", "currency": "EUR", "total": 1250, "now": make.NOW} | values
+    return orders.place(store_view=customer.store_view, customer=customer, **given)
 
 
 def test_order_is_recorded_once_when_it_is_told_twice() -> None:
@@ -32,7 +31,7 @@ def test_order_is_recorded_once_when_it_is_told_twice() -> None:
 
 
 @pytest.mark.parametrize("other", [{"total": 1}, {"currency": "USD"}, {"customer": True}])
-def test_order_is_refused_when_its_number_is_known_with_other_content(other: dict) -> None:
+def test_order_is_refused_when_its_number_is_known_with_other_content(other: dict[str, Any]) -> None:
     customer = make.customer()
     place(customer)
     buyer = make.customer(customer.store_view) if other.pop("customer", False) else customer
