@@ -20,7 +20,8 @@ def _parcel(recipient: str = "friend@example.org", subject: str = "Come in") -> 
     mail["Subject"] = subject
     mail.set_content("Open https://example.com/invitation/ now.\n")
     mail.add_alternative(
-        '<html><head><title>x</title></head><body><a href="/i/" target="_blank">Open</a><script>alert(1)</script></body></html>',
+        '<html><head><title>x</title></head><body><a href="/i/" target="_blank">Open</a><script>alert(1)</script></body>'
+        "</html>",
         subtype="html",
     )
     return Parcel(mail, "klei@example.com", recipient)

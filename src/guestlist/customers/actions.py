@@ -115,8 +115,10 @@ def delete_group(*, group: CustomerGroup, replacement: CustomerGroup | None = No
 
 
 @transaction.atomic
-def create_user(*, email: str, password: str, first_name: str, last_name: str, verified: bool) -> User:
+def create_user(*, email: str, password: str | None, first_name: str, last_name: str, verified: bool) -> User:
     """Create a user who signs in by address and password; ``verified`` when the address is proven to be theirs.
+
+    Without a password nobody can sign in until its owner asks for one by mail.
 
     :raises MalformedAddress: when the address is none.
     :raises IntegrityError: when the address has an account already.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -281,6 +280,6 @@ def _invitation(step: Step, view: StoreView) -> Invitation:
     return found.order_by("-pk")[0]
 
 
-def _password(email: str) -> str:
-    """Return the password that the demo prints, or for everybody else one that nobody knows."""
-    return shop.PASSWORD if email in shop.SIGN_INS else secrets.token_urlsafe(24)
+def _password(email: str) -> str | None:
+    """Return the password that the demo prints; everybody else has none."""
+    return shop.PASSWORD if email in shop.SIGN_INS else None

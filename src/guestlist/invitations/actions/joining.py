@@ -61,7 +61,7 @@ def register(
     store_view: StoreView,
     link: Link | None,
     email: str,
-    password: str,
+    password: str | None,
     first_name: str,
     last_name: str,
     config: Invitations,
@@ -92,7 +92,7 @@ class _Person:
     """Who registers; ``email`` is normalized."""
 
     email: str
-    password: str = field(repr=False)
+    password: str | None = field(repr=False)
     first_name: str
     last_name: str
 
