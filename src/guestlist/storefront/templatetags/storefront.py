@@ -46,7 +46,7 @@ def when(moment: datetime.datetime | None) -> SafeString:
     if moment is None:
         return SafeString()
     local = timezone.localtime(moment)
-    exact = date_format(local, "DATETIME_FORMAT")
+    exact = date_format(local, _("j F Y, H:i"))
     return format_html(
         '<time datetime="{}" title="{}"><span aria-hidden="true">{}</span>'
         '<span class="visually-hidden">{}</span></time>',
