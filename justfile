@@ -37,7 +37,11 @@ migrations:
 
 # journeys in a real browser
 journeys *arguments:
-    {{ python }} -m pytest tests/e2e {{ arguments }}
+    {{ python }} -m pytest tests/e2e -n 2 --dist loadgroup {{ arguments }}
+
+# make the documentation's screenshots anew; with a folder, all pages in all looks go there too
+screenshots *folder:
+    {{ python }} -m tests.e2e.screenshots {{ folder }}
 
 # bring the translations up to date with the source: .po and .mo
 messages:

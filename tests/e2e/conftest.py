@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 
 from tests import postgres
 from tests.e2e import shop as shops
@@ -26,6 +34,10 @@ _QUIET = [
     "--no-first-run",
 ]
 
+# Long, as a busy machine is slow and nothing here asserts on time.
+_PATIENCE_MS = 20_000
+expect.set_options(timeout=_PATIENCE_MS)
+
 type Open = Callable[..., Page]
 
 
@@ -39,15 +51,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start the browser; a machine without one fails, with the line that installs it."""
+    with sync_playwright() as playwright:
+        started = launched(playwright)
+        yield started
+        started.close()
+
+
+def launched(playwright: Playwright) -> Browser:
+    """Launch the system's browser."""
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.fail("The journeys need a browser: sudo apt-get install chromium", pytrace=False)
     # Chromium refuses its own sandbox to root, which is who runs the tests in a container.
     quiet = [*_QUIET, "--no-sandbox"] if os.geteuid() == 0 else _QUIET
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=quiet)
-        yield started
-        started.close()
+    return playwright.chromium.launch(executable_path=program, args=quiet)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +98,8 @@ def postgresql_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# One group, so that only one of several processes starts a database server.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))])
 def either_shop(request: pytest.FixtureRequest) -> Shop:
     """Give a demo on each database."""
     name = "shop" if request.param == "sqlite" else "postgresql_shop"
@@ -105,7 +123,7 @@ def open_page(browser: Browser, watch: Watch) -> Iterator[Open]:
     def opened(**options: Any) -> Page:
         size = {"width": options.pop("width", 1440), "height": options.pop("height", 900)}
         context = browser.new_context(**({"viewport": size, "locale": "en-US"} | options))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(_PATIENCE_MS)
         contexts.append(context)
         watch.over(context)
         return context.new_page()

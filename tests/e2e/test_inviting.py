@@ -86,7 +86,10 @@ def test_list_becomes_fields_when_pasted(shop, signed_in, someone):
     expect(page.locator("input[name=emails]")).to_have_count(3)
     assert [field.input_value() for field in page.locator("input[name=emails]").all()] == addresses
     page.get_by_role("button", name=re.compile("Remove")).nth(1).click()
-    assert [field.input_value() for field in page.locator("input[name=emails]").all()] == [addresses[0], addresses[2]]
+    assert [field.input_value() for field in page.locator("input[name=emails]").all()] == [
+        addresses[0],
+        addresses[2],
+    ]
 
 
 def test_likely_slip_is_asked_about_before_anything_else(shop, signed_in, someone):

@@ -16,7 +16,9 @@ from tests.e2e.ways import (
 )
 
 
-def test_friend_joins_through_the_mailed_link_and_both_sides_see_it(either_shop, signed_in, open_page, someone):
+def test_friend_joins_through_the_mailed_link_and_both_sides_see_it(
+    either_shop, signed_in, open_page, someone
+):
     shop, friend = either_shop, someone("ann")
     inviter = signed_in(shop, CUSTOMER)
     invite(inviter, shop, friend, message="Come and see!")

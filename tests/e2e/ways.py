@@ -14,7 +14,9 @@ STAFF = "staff@example.com"
 SUPPORT = "support@example.com"
 
 
-def write_invitation(page: Page, shop: Shop, addresses: Sequence[str], message: str = "", *, view: str = "/en") -> None:
+def write_invitation(
+    page: Page, shop: Shop, addresses: Sequence[str], message: str = "", *, view: str = "/en"
+) -> None:
     """Fill in the send form, up to the button."""
     page.goto(shop.url(f"{view}/account/invitations/send/"))
     for number, address in enumerate(addresses):

@@ -1,0 +1,145 @@
+"""The documentation's screenshots: `just screenshots` makes them anew, from a demo of its own.
+
+With a folder on the line it also leaves there what the documentation does not show: each page narrow and wide, light and
+dark, in Dutch and in English, to be looked at.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e import shop as shops
+from tests.e2e.conftest import launched, sign_in, sign_in_as_staff
+from tests.e2e.shop import Shop
+from tests.e2e.ways import CUSTOMER, STAFF, invite, write_invitation
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+_FRIEND = "lena.brouwer@example.org"
+_WORDS = "Remember the blue bowl on my table? This is where it comes from.\nCome and have a look!\n\nSanne"
+
+
+def main() -> None:
+    """Make the pictures."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        shops.running(Path(folder) / "data") as shop,
+        sync_playwright() as playwright,
+    ):
+        browser = launched(playwright)
+        _for_documentation(browser, shop)
+        if len(sys.argv) > 1:
+            _for_looking(browser, shop, Path(sys.argv[1]))
+        browser.close()
+
+
+def _for_documentation(browser: Browser, shop: Shop) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    customer = _opened(browser, height=860)
+    sign_in(customer, shop, CUSTOMER)
+    write_invitation(customer, shop, [_FRIEND, "mark.brouwer@example.org"], _WORDS)
+    customer.locator("h1").click()
+    _taken(customer, "send")
+    invite(customer, shop, _FRIEND, message=_WORDS)
+    mail = shop.mail(_FRIEND)
+    customer.goto(shop.url("/en/account/invitations/"))
+    _taken(customer, "my-invitations")
+
+    friend = _opened(browser, height=980)
+    friend.goto(_link(mail))
+    _taken(friend, "invitation")
+
+    staff = _opened(browser, height=860)
+    sign_in_as_staff(staff, shop, STAFF)
+    staff.goto(shop.url("/staff/invitations/"))
+    _taken(staff, "staff-invitations")
+    staff.goto(shop.url("/staff/configuration/invitations/"))
+    staff.get_by_role("link", name="International").click()
+    option = staff.locator("[data-option]").filter(has=staff.locator("#value_max_at_once"))
+    option.get_by_role("checkbox").uncheck()
+    option.locator("#value_max_at_once").fill("8")
+    staff.evaluate("scrollTo(0, 0)")
+    _taken(staff, "configuration")
+
+
+def _for_looking(browser: Browser, shop: Shop, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    customer, staff = _opened(browser), _opened(browser)
+    sign_in(customer, shop, CUSTOMER)
+    sign_in_as_staff(staff, shop, STAFF)
+    kept = {CUSTOMER: customer.context.storage_state(), STAFF: staff.context.storage_state(), "": None}
+    staff.goto(shop.url("/staff/invitations/?status=sent"))
+    detail = staff.locator("tbody tr td:nth-child(2) a").first.get_attribute("href")
+    mail = shop.mail(_FRIEND)
+    for how, options in _ways():
+        prefix = "" if options["locale"] == "nl-NL" else "/en"
+        places = {
+            "front": ("", f"{prefix}/"),
+            "sign-in": ("", f"{prefix}/account/login/"),
+            "sign-up": ("", f"{prefix}/account/signup/"),
+            "not-valid": ("", f"{prefix}/invitation/nonsense/"),
+            "inbox": ("", "/demo/inbox/"),
+            "inbox-mail": ("", f"/demo/inbox/{mail['id']}/"),
+            "mail": ("", f"/demo/inbox/{mail['id']}/page/"),
+            "account": (CUSTOMER, f"{prefix}/account/"),
+            "my-invitations": (CUSTOMER, f"{prefix}/account/invitations/"),
+            "send": (CUSTOMER, f"{prefix}/account/invitations/send/"),
+            "staff-home": (STAFF, "/staff/"),
+            "staff-invitations": (STAFF, "/staff/invitations/"),
+            "staff-add": (STAFF, "/staff/invitations/add/"),
+            "staff-detail": (STAFF, str(detail)),
+            "staff-configuration": (STAFF, "/staff/configuration/invitations/"),
+            "staff-sign-in": ("", "/staff/login/"),
+        }
+        for name, (who, path) in places.items():
+            page = _opened(browser, storage_state=kept[who], **options)
+            page.goto(path if path.startswith("http") else shop.url(path), wait_until="networkidle")
+            page.screenshot(path=folder / f"{name}-{how}.png", full_page=True)
+            page.context.close()
+        page = _opened(browser, **options)
+        page.goto(_link(mail).replace("/en/invitation/", f"{prefix}/invitation/"))
+        page.screenshot(path=folder / f"card-{how}.png", full_page=True)
+        page.goto(shop.url(f"{prefix}/invitation/no/"))
+        page.screenshot(path=folder / f"decline-{how}.png", full_page=True)
+        page.context.close()
+        page = _opened(browser, storage_state=kept[CUSTOMER], **options)
+        write_invitation(page, shop, ["nobody", "ann@gmial.com"], "www.leuk.is", view=prefix)
+        page.locator(".actions button[value=preview]").click()
+        page.screenshot(path=folder / f"send-errors-{how}.png", full_page=True)
+        write_invitation(page, shop, ["eva@example.net", "nobody"], _WORDS, view=prefix)
+        page.locator(".actions button[value=preview]").click()
+        page.locator("[data-mail]").wait_for()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=folder / f"preview-{how}.png", full_page=True)
+        page.context.close()
+
+
+def _ways() -> Iterator[tuple[str, dict[str, Any]]]:
+    for locale in ("en-US", "nl-NL"):
+        for width in (1440, 360):
+            for scheme in ("light", "dark"):
+                yield (
+                    f"{locale[:2]}-{width}-{scheme}",
+                    {"locale": locale, "width": width, "color_scheme": scheme},
+                )
+
+
+def _opened(browser: Browser, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
+    given: dict[str, Any] = {"locale": "en-US", "reduced_motion": "reduce"} | options
+    return browser.new_context(viewport={"width": width, "height": height}, **given).new_page()
+
+
+def _link(mail: dict[str, Any]) -> str:
+    return str(next(line for line in mail["text"].splitlines() if "/invitation/" in line))
+
+
+def _taken(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=IMAGES / f"{name}.png", animations="disabled", caret="hide")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""What holds for every page: nothing for axe-core to find, nothing from elsewhere, little to load."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.shop import Shop
+from tests.e2e.ways import (
+    CUSTOMER,
+    STAFF,
+    follow,
+    guest,
+    invite,
+    register,
+    write_invitation,
+)
+
+_WIDTHS = (1440, 360)
+_SCHEMES = ("light", "dark")
+_NO_MOTION = "*, *::before, *::after { transition: none !important; animation: none !important; }"
+_LEAST_TARGET = 24
+
+type Look = Callable[..., None]
+
+
+@pytest.fixture
+def look() -> Look:
+    """Give what looks at a page as it stands: narrow and wide, light and dark."""
+    axe = Axe()
+
+    def looked(page: Page, *, anew: bool = True) -> None:
+        found: list[str] = []
+        for scheme in _SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for width in _WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                if anew:
+                    page.reload()
+                found += _problems(page, axe, f"{width} {scheme}")
+        assert not found, "\n".join(found)
+
+    return looked
+
+
+def _problems(page: Page, axe: Axe, how: str) -> list[str]:
+    page.wait_for_load_state("load")
+    results: dict[str, Any] = axe.run(page).response
+    found = [
+        f"{page.url} {how}: {one['id']}: {one['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
+        for one in results["violations"]
+        for node in one["nodes"]
+    ]
+    sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if sideways > 0:
+        found.append(f"{page.url} {how}: {sideways} px wider than the window")
+    return found
+
+
+_OPEN_TO_ALL = {
+    "front": "/en/",
+    "front of the second website": "/outlet/",
+    "sign in": "/en/account/login/",
+    "sign up": "/en/account/signup/",
+    "forgotten password": "/en/account/password/reset/",
+    "link that is not valid": "/en/invitation/nonsense/",
+    "nothing here": "/en/nothing-here/",
+    "inbox": "/demo/inbox/",
+}
+_FOR_CUSTOMERS = {
+    "account": "/en/account/",
+    "my invitations": "/en/account/invitations/",
+    "send form": "/en/account/invitations/send/",
+    "send form in Dutch": "/account/invitations/send/",
+    "send form in German": "/de/account/invitations/send/",
+}
+_FOR_STAFF = {
+    "home": "/staff/",
+    "grid": "/staff/invitations/",
+    "grid, narrowed": "/staff/invitations/?status=accepted",
+    "grid, nothing found": "/staff/invitations/?email=nobody-at-all",
+    "add": "/staff/invitations/add/",
+    "configuration": "/staff/configuration/invitations/",
+    "customers": "/staff/guestlist_customers/customer/",
+}
+
+
+@pytest.mark.parametrize("path", _OPEN_TO_ALL.values(), ids=_OPEN_TO_ALL)
+def test_page_is_accessible_when_anybody_opens_it(path, shop, page, look):
+    page.goto(shop.url(path))
+    look(page)
+
+
+@pytest.mark.parametrize("path", _FOR_CUSTOMERS.values(), ids=_FOR_CUSTOMERS)
+def test_page_is_accessible_when_a_customer_opens_it(path, shop, signed_in, look):
+    page = signed_in(shop, CUSTOMER)
+    page.goto(shop.url(path))
+    look(page)
+
+
+@pytest.mark.parametrize("path", _FOR_STAFF.values(), ids=_FOR_STAFF)
+def test_page_is_accessible_when_staff_open_it(path, shop, signed_in, look):
+    page = signed_in(shop, STAFF)
+    page.goto(shop.url(path))
+    look(page)
+
+
+def test_form_is_accessible_when_it_has_errors_and_when_it_shows_the_mail(shop, signed_in, look, someone):
+    page = signed_in(shop, CUSTOMER)
+    write_invitation(page, shop, ["nobody", "ann@gmial.com"], "Kijk op leuk.is")
+    page.get_by_role("button", name="See the mail first").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    look(page, anew=False)
+
+    write_invitation(page, shop, [someone()], "Hello")
+    page.get_by_role("button", name="See the mail first").click()
+    expect(page.get_by_role("heading", name="This is the mail")).to_be_visible()
+    look(page, anew=False)
+
+
+def test_card_and_what_follows_are_accessible(shop, signed_in, open_page, look, someone):
+    friend = someone("ann")
+    inviter = signed_in(shop, CUSTOMER)
+    invite(inviter, shop, friend, message="Come and see!")
+    mail = shop.mail(friend)
+    inviter.get_by_role("listitem").filter(has_text=friend)
+    guest(inviter, friend).get_by_role("button", name="Copy the link").click()
+    look(inviter, anew=False)
+
+    visitor = open_page()
+    visitor.goto(shop.url(f"/demo/inbox/{mail['id']}/"))
+    look(visitor)
+    follow(visitor, shop, mail, "Decline this invitation")
+    look(visitor)
+    follow(visitor, shop, mail, "See your invitation")
+    look(visitor)
+    visitor.get_by_role("button", name="Accept the invitation").click()
+    expect(visitor.get_by_role("alert")).to_be_visible()
+    look(visitor, anew=False)
+    register(visitor)
+    visitor.goto(shop.url("/en/account/invitations/"))
+    expect(visitor.get_by_role("heading", name="Nobody on your list yet")).to_be_visible()
+    look(visitor)
+
+    stranger = open_page()
+    follow(stranger, shop, mail, "See your invitation")
+    expect(stranger.get_by_role("heading", name="This invitation has been used")).to_be_visible()
+    look(stranger)
+
+
+def test_detail_and_its_questions_are_accessible(shop, signed_in, look):
+    staff = signed_in(shop, STAFF)
+    staff.goto(shop.url("/staff/invitations/?status=sent"))
+    staff.locator("tbody tr").first.locator("td").nth(1).get_by_role("link").click()
+    look(staff)
+    staff.get_by_role("link", name="Discard").click()
+    look(staff)
+
+
+def test_confirmation_of_the_selected_is_accessible(shop, signed_in, look):
+    staff = signed_in(shop, STAFF)
+    staff.goto(shop.url("/staff/invitations/"))
+    staff.get_by_role("button", name="Select visible", exact=True).click()
+    staff.get_by_role("button", name="Discard selected").click()
+    expect(staff.get_by_role("button", name="Discard")).to_be_visible()
+    look(staff, anew=False)
+
+
+def test_staff_form_is_accessible_when_it_has_errors(shop, signed_in, look):
+    staff = signed_in(shop, STAFF)
+    staff.goto(shop.url("/staff/invitations/add/"))
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    expect(staff.get_by_role("alert")).to_be_visible()
+    look(staff, anew=False)
+
+
+def test_sign_in_of_the_staff_site_is_accessible(shop, page, look):
+    page.goto(shop.url("/staff/"))
+    look(page)
+
+
+@pytest.mark.parametrize("path", ["/en/account/login/", "/en/account/signup/", "/en/invitation/"])
+def test_first_page_is_light(path, shop, open_page, signed_in, someone):
+    friend = someone()
+    invite(signed_in(shop, CUSTOMER), shop, friend)
+    page = open_page()
+    if path == "/en/invitation/":
+        link = next(line for line in shop.mail(friend)["text"].splitlines() if "/invitation/" in line)
+        weight = _weight(page, link)
+    else:
+        weight = _weight(page, shop.url(path))
+    assert weight < 60_000
+
+
+def _weight(page: Page, address: str) -> int:
+    """Return the bytes that a page needs on its first visit, without fonts."""
+    sizes: list[int] = []
+    page.on(
+        "requestfinished",
+        lambda request: None if request.resource_type == "font" else sizes.append(_size(request)),
+    )
+    page.goto(address, wait_until="networkidle")
+    assert sizes
+    return sum(sizes)
+
+
+def _size(request: Any) -> int:
+    parts = request.sizes()
+    return int(parts["responseBodySize"] + parts["responseHeadersSize"])
+
+
+@pytest.mark.parametrize("zoomed", [720, 320])
+def test_page_needs_no_scrolling_sideways_when_zoomed(zoomed, shop: Shop, signed_in):
+    page = signed_in(shop, CUSTOMER, width=zoomed)
+    for path in ("/en/", *_FOR_CUSTOMERS.values()):
+        page.goto(shop.url(path))
+        assert page.evaluate("document.documentElement.scrollWidth") <= zoomed, path
