@@ -163,6 +163,22 @@ def test_demo_stops_and_goes_on_elsewhere_when_it_is_told_to(demo):
     assert "Making the example shop" not in output
 
 
+def test_shop_is_whole_when_its_making_was_interrupted(tmp_path):
+    first = Demo(tmp_path / "data")
+    assert first.process.stdout
+    assert "Making the example shop" in first.process.stdout.readline()
+    status, output = first.stop()
+    assert status == 0, output
+    assert "Traceback" not in output
+    second = Demo(first.data)
+    try:
+        second.wait()
+        assert json.loads(second.get("/demo/inbox.json?to=naomi.oosterhuis@example.org"))
+    finally:
+        second.process.kill()
+        second.process.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("more", [[], ["--reset"]])
 def test_folder_is_left_alone_when_it_is_not_a_demos(tmp_path, more):
     precious = tmp_path / "guestlist.sqlite3"

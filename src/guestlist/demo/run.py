@@ -35,32 +35,30 @@ def main(*, port: int, data: Path | None, reset: bool, work: Work) -> int:
     from guestlist.demo import folder
 
     where = (data or folder.usual()).expanduser().resolve()
-    stop = _stopped_by_signals()
+    # Until it serves, both signals end the work at hand, wherever that is; the database forgets what was half-done.
+    # A shell starts what runs in its background with Ctrl-C ignored, so that one is set as well.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
-        listener = _listener(port)
-        held = folder.take(where)
-        if reset:
-            folder.clear(where)
-    except (_PortTakenError, folder.UnusableFolderError) as error:
+        with _listener(port) as listener, folder.take(where):
+            if reset:
+                folder.clear(where)
+            _choose_environment(port, where)
+            _prepare(port)
+            _serve(listener, work, greeting=_greeting(port, where))
+    except KeyboardInterrupt:
+        _say("\nStopped before the shop was ready. Nothing half-made is left.")
+    except (_PortTakenError, folder.UnusableFolderError, *_mistakes()) as error:
         _say(f"guestlist: {error}")
         return 1
-    with held, listener:
-        _choose_environment(port, where)
-        try:
-            _prepare(port)
-        except _mistakes() as error:
-            _say(f"guestlist: {error}")
-            return 1
-        if not stop.is_set():
-            _serve(listener, stop, work, greeting=_greeting(port, where))
     return 0
 
 
-def _mistakes() -> type[Exception]:
+def _mistakes() -> tuple[type[Exception], ...]:
     """Return what a variable of the environment that cannot be used raises."""
     from django.core.exceptions import ImproperlyConfigured
 
-    return ImproperlyConfigured
+    return (ImproperlyConfigured,)
 
 
 class _PortTakenError(Exception):
@@ -144,7 +142,7 @@ def _prepare(port: int) -> None:
     seed.move(base_url=base_url)
 
 
-def _serve(listener: socket.socket, stop: threading.Event, work: Work, *, greeting: str) -> None:
+def _serve(listener: socket.socket, work: Work, *, greeting: str) -> None:
     """Answer requests and do the worker's jobs until told to stop; what is under way is finished first."""
     from django.core.wsgi import get_wsgi_application
     from django.db import connections
@@ -156,6 +154,7 @@ def _serve(listener: socket.socket, stop: threading.Event, work: Work, *, greeti
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # The one that prepared; requests and jobs open their own.
     connections.close_all()
+    stop = _stopped_by_signals()
     channels: dict[int, Any] = {}
     server = create_server(
         get_wsgi_application(), map=channels, sockets=[listener], threads=_THREADS, ident="Guestlist"
@@ -183,26 +182,30 @@ def _is_busy(server: Any) -> bool:  # noqa: ANN401 - waitress has no types
 
 
 def _greeting(port: int, data: Path) -> str:
+    from django.conf import settings
+
     base = f"http://{HOST}:{port}"
-    mail = "Mail goes to the server of GUESTLIST_SMTP_URL." if os.environ.get("GUESTLIST_SMTP_URL") else ""
-    return f"""
-  Guestlist: an example shop to try everything with. Ctrl-C stops it.
-
-    Shop         {base}/            in Dutch
-                 {base}/en/         in English
-                 {base}/de/         for Germany
-                 {base}/outlet/     the second website
-    Staff site   {base}/staff/
-    Inbox        {base}/demo/inbox/ {mail or "every mail of the demo"}
-
-    Sign in as   customer@example.com       customer, group General
-                 wholesale@example.com      customer, group Wholesale
-                 staff@example.com          staff, may do everything
-                 support@example.com        staff of one website, may not send
-    Password     guestlist-demo
-
-    Data         {data}
-"""
+    mail = "its mail goes to your mail server" if settings.GUESTLIST_SMTP_URL else "every mail it sends"
+    rows = (
+        ("Shop", f"{base}/", "in Dutch"),
+        ("", f"{base}/en/", "in English"),
+        ("", f"{base}/de/", "for Germany"),
+        ("", f"{base}/outlet/", "the second website"),
+        ("Staff site", f"{base}/staff/", "for the shop's people"),
+        ("Inbox", f"{base}/demo/inbox/", mail),
+        (),
+        ("Sign in as", "customer@example.com", "customer, group General"),
+        ("", "wholesale@example.com", "customer, group Wholesale"),
+        ("", "staff@example.com", "staff, may do everything"),
+        ("", "marketing@example.com", "staff of one website, may send"),
+        ("", "support@example.com", "staff of one website, may not send"),
+        ("Password", "guestlist-demo", "for all of them"),
+        (),
+        ("Data", str(data), ""),
+    )
+    width = max(len(row[1]) for row in rows[:-1] if row) + 3
+    table = "\n".join(f"    {row[0]:13}{row[1]:{width}}{row[2]}".rstrip() if row else "" for row in rows)
+    return f"\n  Guestlist: an example shop to try everything with. Ctrl-C stops it.\n\n{table}\n"
 
 
 def _say(text: str) -> None:

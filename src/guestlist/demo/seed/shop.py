@@ -96,6 +96,8 @@ def _open_view(website: Website, row: tuple[str, ...], base_url: str) -> StoreVi
         terms_url=f"{here}/terms/",
         **details,
     )
+    # One of a planting that was interrupted may lie there.
+    view.logo.storage.delete(f"logos/{code}.svg")
     view.logo.save(f"{code}.svg", ContentFile((_ART / logo).read_bytes()))
     return view
 
