@@ -384,3 +384,10 @@ def test_occasion_is_chosen_already_when_a_page_of_the_shop_linked_here(view, in
     page = inviter.get(SEND, {"occasion": str(event.public_id)}).content.decode()
 
     assert f'value="{event.public_id}" selected' in page
+
+
+def test_stranger_is_led_to_sign_in_when_the_token_is_too_old_too(view) -> None:
+    answer = preview(Client(enforce_csrf_checks=True), "ann@example.org")
+
+    assert answer.status_code == 302
+    assert "/account/login/" in answer["Location"]

@@ -33,7 +33,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if match is not None and getattr(match.func, "keeps_form", False):
         request.csrf_refused = True  # type: ignore[attr-defined]
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-        response.status_code = 403
+        if not 300 <= response.status_code < 400:  # noqa: PLR2004 - a redirection, to sign in first, stays one
+            response.status_code = 403
         return response
     return render(request, "403_csrf.html", {"reason": reason}, status=403)
 
