@@ -1,5 +1,7 @@
 """Two websites, staff with different rights, and browsers for them."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -26,7 +28,7 @@ def other_view(view) -> StoreView:
 
 
 @pytest.fixture
-def client_of():
+def client_of() -> Callable[..., Client]:
     """Give a signed-in browser for a user."""
 
     def signed_in(user, **options) -> Client:
@@ -38,25 +40,25 @@ def client_of():
 
 
 @pytest.fixture
-def owner(view, client_of) -> Client:
+def owner(view, client_of: Callable[..., Client]) -> Client:
     """May do everything everywhere."""
     return client_of(make.staff(email="owner@example.com"))
 
 
 @pytest.fixture
-def support(view, client_of) -> Client:
+def support(view, client_of: Callable[..., Client]) -> Client:
     """May see and discard at the first website."""
     return client_of(make.staff(view.website, role="support", email="support@example.com"))
 
 
 @pytest.fixture
-def marketing(view, client_of) -> Client:
+def marketing(view, client_of: Callable[..., Client]) -> Client:
     """May add, send and discard at the first website."""
     return client_of(make.staff(view.website, role="marketing", email="marketing@example.com"))
 
 
 @pytest.fixture
-def manager(view, client_of) -> Client:
+def manager(view, client_of: Callable[..., Client]) -> Client:
     """May do everything at the first website."""
     return client_of(make.staff(view.website, role="owner", email="manager@example.com"))
 

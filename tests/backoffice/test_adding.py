@@ -30,11 +30,13 @@ def add(owner, view):
 
 
 def text_of(answer) -> str:
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def test_addresses_are_invited_whatever_separates_them(add) -> None:
-    answer = add('a@example.com, b@example.com\nNoor Jansen <noor@example.com>\n"Vries, Sanne" <s@example.com>')
+    answer = add(
+        'a@example.com, b@example.com\nNoor Jansen <noor@example.com>\n"Vries, Sanne" <s@example.com>'
+    )
     assert "4 sent." in text_of(answer)
     assert Invitation.objects.filter(delivery="queued").count() == 4
     made = {one.address.typed: one.address.name for one in Invitation.objects.select_related("address")}
@@ -50,7 +52,9 @@ def test_outcome_is_counted_per_verdict(add, view) -> None:
 
 def test_what_was_not_invited_stays_in_the_form_with_its_verdict(add, view) -> None:
     make.customer(view, email="known@example.com")
-    page = text_of(add("Emma <known@example.com>\nnope\nnoor@gmial.con, new@example.com", message="Come and see"))
+    page = text_of(
+        add("Emma <known@example.com>\nnope\nnoor@gmial.con, new@example.com", message="Come and see")
+    )
     assert "Emma &lt;known@example.com&gt;\nnope</textarea>" in page
     assert "is not a mail address" in page
     assert "Come and see" in page

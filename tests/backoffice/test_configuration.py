@@ -67,7 +67,9 @@ def test_every_option_is_on_the_page(owner, view) -> None:
 
 def test_groups_are_ticked_and_none_is_possible(owner, view) -> None:
     vip, retailer = make.group("vip"), make.group("retailer")
-    owner.post(_ADDRESS, {"has_inviting_groups": "1", "value_inviting_groups": [str(vip.pk), str(retailer.pk)]})
+    owner.post(
+        _ADDRESS, {"has_inviting_groups": "1", "value_inviting_groups": [str(vip.pk), str(retailer.pk)]}
+    )
     assert value_at(config.DEFAULT, "inviting_groups") == (vip.pk, retailer.pk)
     owner.post(_ADDRESS, {"has_inviting_groups": "1"})
     assert value_at(config.DEFAULT, "inviting_groups") == ()

@@ -11,7 +11,7 @@ from tests import make
 def page_of(client, one: Invitation, **headers) -> str:
     answer = client.get(f"/staff/invitations/{one.pk}/", headers=headers or None)
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def test_page_tells_what_the_invitation_is(owner, view) -> None:
@@ -36,7 +36,7 @@ def test_page_names_staff_in_the_history(owner, view) -> None:
 def test_page_shows_what_the_mail_server_answered(owner, view, now) -> None:
     one = make.invitation(make.customer(view))
     make.fare(one, Verdict.DEFERRED, code="450")
-    message = Message.objects.get(pk=one.mail_id)
+    message = Message.objects.get(subject_id=one.pk)
     Attempt.objects.create(message=message, at=now, outcome="deferred", code="450", answer="Try <later>")
     page = page_of(owner, one)
     assert "Their mail server asked us to wait" in page
@@ -69,7 +69,7 @@ def test_resend_asks_then_queues_then_says_so(owner, view) -> None:
 def test_resend_is_refused_in_words_when_the_address_must_not_be_mailed(owner, view, now) -> None:
     one = make.sent_invitation(make.customer(view))
     Suppression.objects.create(
-        website=view.website, address_hash=bytes(one.address_hash), reason="wish", created_at=now
+        website=view.website, address_hash=one.address_hash, reason="wish", created_at=now
     )
     page = owner.post(f"/staff/invitations/{one.pk}/resend/", follow=True).content.decode()
     assert "mail this address now" in page

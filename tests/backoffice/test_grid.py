@@ -25,6 +25,18 @@ def ids(client, query: str = "") -> list[int]:
     return [int(one) for one in _ID.findall(answer.content.decode())]
 
 
+def walked(client, query: str, way: re.Pattern[str]) -> list[list[int]]:
+    """Return the rows of each page, from one to the next as the links lead."""
+    pages = []
+    following: str | None = query
+    while following is not None:
+        page = client.get(f"/staff/invitations/{following}").content.decode()
+        pages.append([int(one) for one in _ID.findall(page)])
+        found = way.search(page)
+        following = found[1].replace("&amp;", "&") if found else None
+    return pages
+
+
 def test_grid_says_what_to_do_when_there_is_nothing(owner) -> None:
     assert "No invitations yet" in owner.get("/staff/invitations/").content.decode()
 
@@ -39,7 +51,15 @@ def test_grid_shows_every_column(owner, view) -> None:
     sent = make.sent_invitation(emma, address="Noor@Example.com")
     make.registered(sent)
     page = owner.get("/staff/invitations/").content.decode()
-    for shown in ("Noor@Example.com", "Emma Clarke", "Noor Jansen", "Accepted", "Handed over", "Linden", "General"):
+    for shown in (
+        "Noor@Example.com",
+        "Emma Clarke",
+        "Noor Jansen",
+        "Accepted",
+        "Handed over",
+        "Linden",
+        "General",
+    ):
         assert shown in page
     for heading in (
         "ID", "Email", "Invitee", "Inviter", "Sent", "Registered", "Status", "Delivery", "Valid website",
@@ -56,7 +76,9 @@ def several(view, other_view, now) -> dict[str, Invitation]:
     event = make.occasion(view.website)
     made = {
         "queued": make.staff_invitation(view, address="queued@one.example", now=now),
-        "kept": make.staff_invitation(view, address="kept@one.example", keep=True, group=make.group("vip"), now=now),
+        "kept": make.staff_invitation(
+            view, address="kept@one.example", keep=True, group=make.group("vip"), now=now
+        ),
         "sent": make.sent_invitation(emma, address="sent@two.example", now=now),
         "expired": make.sent_invitation(emma, address="expired@two.example", now=long_ago),
         "accepted": make.sent_invitation(emma, address="accepted@two.example", now=now, occasion=event),
@@ -143,25 +165,17 @@ def small_pages(monkeypatch) -> int:
     return 4
 
 
-@pytest.mark.parametrize("sort", ["", "id", "-id", "email", "-email", "sent", "-sent", "registered", "-registered"])
+@pytest.mark.parametrize(
+    "sort", ["", "id", "-id", "email", "-email", "sent", "-sent", "registered", "-registered"]
+)
 def test_pages_show_every_row_once_both_ways(owner, several, small_pages, sort) -> None:
-    query, forwards, address = f"?sort={sort}", [], None
-    while query is not None:
-        page = owner.get(f"/staff/invitations/{query}").content.decode()
-        forwards += [int(one) for one in _ID.findall(page)]
-        found, address = _NEXT.search(page), query
-        query = found[1].replace("&amp;", "&") if found else None
-    assert sorted(forwards) == sorted(one.pk for one in several.values())
-    backwards: list[int] = []
-    query = address
-    while query is not None:
-        page = owner.get(f"/staff/invitations/{query}").content.decode()
-        backwards = [int(one) for one in _ID.findall(page)] + backwards
-        found = _PREVIOUS.search(page)
-        query = found[1].replace("&amp;", "&") if found else None
-    assert backwards == forwards
+    forwards = walked(owner, f"?sort={sort}", _NEXT)
+    assert sorted(pk for page in forwards for pk in page) == sorted(one.pk for one in several.values())
     last = ids(owner, f"?sort={sort}&last=1")
-    assert last == forwards[-len(last) :]
+    flat = [pk for page in forwards for pk in page]
+    assert last == flat[-len(last) :]
+    backwards = walked(owner, f"?sort={sort}&last=1", _PREVIOUS)
+    assert [pk for page in reversed(backwards) for pk in page] == flat
 
 
 def test_rows_are_sorted_with_empty_values_last(owner, several) -> None:
@@ -209,7 +223,7 @@ def _selected(client, action: str, chosen, *, confirmed: bool = True, back: str 
         "/staff/invitations/selected/", data | ({"confirmed": "1"} if confirmed else {}), follow=True
     )
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def test_discard_selected_asks_first_and_says_which_cannot_be(owner, several) -> None:

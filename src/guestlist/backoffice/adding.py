@@ -77,9 +77,7 @@ class AddForm(forms.Form):
         help_text=gettext_lazy("The customer group that they get when they register."),
     )
     occasion = forms.ChoiceField(label=gettext_lazy("Occasion"), required=False)
-    when = forms.ChoiceField(
-        label=gettext_lazy("When"), widget=forms.RadioSelect, choices=[], initial=NOW
-    )
+    when = forms.ChoiceField(label=gettext_lazy("When"), widget=forms.RadioSelect, choices=[], initial=NOW)
     at = forms.DateTimeField(
         label=gettext_lazy("Send at"),
         required=False,
@@ -127,7 +125,7 @@ class AddForm(forms.Form):
 
     def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+        assert isinstance(field, forms.ChoiceField)
         field.choices = choices
 
     def _mark(self, name: str) -> None:
@@ -244,7 +242,7 @@ def _kept(form: AddForm, refused: Sequence[actions.Verdict]) -> AddForm:
     lines = dict.fromkeys(
         f"{names[one.address]} <{one.address}>" if names.get(one.address) else one.address for one in refused
     )
-    data = form.data.copy()
+    data: Any = form.data.copy()  # type: ignore[attr-defined]  # a QueryDict
     data["addresses"] = "\n".join(lines)
     return AddForm(form.staff, form.now, data)
 
@@ -265,7 +263,7 @@ def _tell(request: HttpRequest, form: AddForm, verdicts: Sequence[actions.Verdic
     messages.add_message(request, level, ", ".join([said, *refused]) + ".")
 
 
-def _shown(  # noqa: PLR0913 - what the page may show
+def _shown(
     request: HttpRequest,
     form: AddForm,
     *,
@@ -294,6 +292,8 @@ def _occasions(staff: Staff, now: datetime.datetime) -> list[Occasion]:
 
 
 def _view_name(view: StoreView, names: Counter[str]) -> str:
-    return f"{view.name} ({view.website.name}, {view.get_language_display()})" if names[view.name] > 1 else (
-        f"{view.name} ({view.get_language_display()})"
+    return (
+        f"{view.name} ({view.website.name}, {view.get_language_display()})"
+        if names[view.name] > 1
+        else (f"{view.name} ({view.get_language_display()})")
     )

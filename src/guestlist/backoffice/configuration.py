@@ -191,9 +191,7 @@ def _shown(
     return render(request, "backoffice/configuration.html", context, status=422 if problems else 200)
 
 
-def _asked(
-    request: HttpRequest, target: Website | StoreView | None, websites: list[Website]
-) -> HttpResponse:
+def _asked(request: HttpRequest, target: Website | StoreView | None, websites: list[Website]) -> HttpResponse:
     kept = [
         (name, value)
         for name, values in request.POST.lists()

@@ -177,12 +177,17 @@ def _back_to(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _shown(
-    request: HttpRequest, invitation: Invitation, *, draft: str | None = None, problem: str = "", link: str = ""
+    request: HttpRequest,
+    invitation: Invitation,
+    *,
+    draft: str | None = None,
+    problem: str = "",
+    link: str = "",
 ) -> HttpResponse:
     staff, now = access.of(request), timezone.now()
     saved = invitation.note.message if hasattr(invitation, "note") else ""
     back = request.GET.get("back", "")
-    mail = Message.objects.select_related("sender").filter(pk=invitation.mail_id).first()
+    mail = Message.objects.select_related("sender").filter(pk=invitation.mail_id or 0).first()
     first = invitation.status == Status.NOT_SENT
     website_id = invitation.website_id
     sendable = staff.actor.may(Permission.SEND if first else Permission.RESEND, website_id)
@@ -236,8 +241,8 @@ def _steps(invitation: Invitation, staff: Staff) -> list[Step]:
             label=str(kinds.get(event.kind, event.kind)),
             actor=names.get((event.actor_kind, event.actor_id), str(ActorKind(event.actor_kind).label)),
             reason=str(reasons.get(event.reason, event.reason)) if event.reason != event.kind else "",
-            origin=str(statuses.get(event.origin, "")),
-            target=str(statuses.get(event.target, "")),
+            origin=str(statuses.get(event.origin or "", "")),
+            target=str(statuses.get(event.target or "", "")),
             answer=" ".join(str(event.detail[key]) for key in ("code", "answer") if event.detail.get(key)),
         )
         for event in events

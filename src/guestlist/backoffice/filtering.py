@@ -52,7 +52,7 @@ class FilterForm(forms.Form):
         self.problem = problem
         self.staff = staff
         self.sort = query.get("sort", "")
-        choices = {
+        choices: dict[str, list[tuple[str, Any]]] = {
             "status": STATUSES,
             "delivery": DELIVERIES,
             "website": [(str(one.pk), one.name) for one in staff.websites],
@@ -62,7 +62,7 @@ class FilterForm(forms.Form):
         }
         for name, offered in choices.items():
             field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+            assert isinstance(field, forms.ChoiceField)
             field.choices = [("", _("All")), *offered]
         for name in ("sent_from", "sent_to", "registered_from", "registered_to"):
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"})
@@ -99,7 +99,9 @@ class FilterForm(forms.Form):
 
 
 def _groups() -> list[tuple[str, str]]:
-    return [(str(pk), name) for pk, name in CustomerGroup.objects.order_by("name", "pk").values_list("pk", "name")]
+    return [
+        (str(pk), name) for pk, name in CustomerGroup.objects.order_by("name", "pk").values_list("pk", "name")
+    ]
 
 
 def _occasions(staff: Staff) -> list[tuple[str, str]]:

@@ -32,14 +32,30 @@ class StoreViewForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at
 
     class Meta:
         model = StoreView
-        exclude = ()
+        fields = (
+            "website",
+            "name",
+            "code",
+            "language",
+            "currency",
+            "time_zone",
+            "base_url",
+            "logo",
+            "accent_color",
+            "legal_name",
+            "postal_address",
+            "registration_number",
+            "privacy_url",
+            "terms_url",
+            "contact_address",
+        )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
         """Offer the zones that there are."""
         super().__init__(*args, **kwargs)
         if "time_zone" in self.fields:
             field = self.fields["time_zone"]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+            assert isinstance(field, forms.ChoiceField)
             field.choices = [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())]
             field.initial = "Europe/Amsterdam"
 
@@ -93,14 +109,18 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
             self.instance.set_password(self.cleaned_data["new_password"])
         elif self.instance.pk is None:
             self.instance.set_unusable_password()
-        return super().save(commit)
+        user: User = super().save(commit)
+        return user
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
     """A role, with its permissions as boxes to tick."""
 
     permissions = forms.MultipleChoiceField(
-        label=_("Permissions"), choices=Permission.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, required=False
+        label=_("Permissions"),
+        choices=Permission.choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        required=False,
     )
 
     class Meta:

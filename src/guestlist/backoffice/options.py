@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from django.http import QueryDict
     from pydantic.fields import FieldInfo
 
+_DIGITS = 9
+"""Most digits that are read as a number; no bound has more."""
 YES_NO = (("true", gettext_lazy("Yes")), ("false", gettext_lazy("No")))
 _INHERITED = {
     Scope.DEFAULT: gettext_lazy("Use the built-in value (%(value)s)"),
@@ -175,7 +177,7 @@ def _entered(name: str, info: FieldInfo, entered: QueryDict) -> Any:  # noqa: AN
         return {"true": True, "false": False}.get(text, text)
     if info.annotation is int:
         digits = text.removeprefix("-")
-        return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
+        return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS else text
     return text
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from guestlist.backoffice.access import Staff
 
 MOST = 1000
+_DIGITS = 18
+"""Most digits of an id that surely fit into the database's."""
 _PERMISSIONS = {"discard": (Permission.DISCARD,), "send": (Permission.SEND, Permission.RESEND)}
 
 REASONS = {
@@ -73,7 +75,7 @@ def selected(request: HttpRequest) -> HttpResponse:
 def _ids(texts: Iterable[str]) -> list[int]:
     """Return the ids of the fields, each of which may have several with commas between them."""
     parts = (part for text in texts for part in text.split(","))
-    fitting = (text for text in parts if text.isascii() and text.isdigit() and len(text) < 19)
+    fitting = (text for text in parts if text.isascii() and text.isdigit() and len(text) <= _DIGITS)
     return list(dict.fromkeys(int(text) for text in fitting))
 
 

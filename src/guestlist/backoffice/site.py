@@ -39,15 +39,18 @@ class StaffSite(UnfoldAdminSite):
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:  # noqa: FBT001, FBT002 - Django's signature
         """Admit staff alone; answer refusals and missing pages in the site's own look."""
-        return csp_override(POLICY)(super().admin_view(self._answered(view), cacheable))
+        wrapped: Callable[..., Any] = super().admin_view(self._answered(view), cacheable)
+        guarded: Callable[..., Any] = csp_override(POLICY)(wrapped)
+        return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """Show the sign-in page of the staff site."""
-        return csp_override(POLICY)(super().login)(request, extra_context)
+        answer: HttpResponseBase = csp_override(POLICY)(super().login)(request, extra_context)
+        return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
         """Show the home page."""
-        from guestlist.backoffice.home import home  # noqa: PLC0415 - it reads this module
+        from guestlist.backoffice.home import home
 
         return home(request)
 

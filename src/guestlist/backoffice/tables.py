@@ -1,9 +1,13 @@
 """What every plain table of the staff site shares: rows narrowed by rights, nothing deleted."""
 
+# ruff: noqa: ANN401, ARG002 - Django's signatures
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.contrib.admin import SimpleListFilter
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from guestlist.backoffice import access
@@ -16,12 +20,11 @@ if TYPE_CHECKING:
     from django.forms import ModelChoiceField
     from django.http import HttpRequest
 
-    from guestlist.stores.actors import Actor
 
 _NARROWED: tuple[type[Model], ...] = (Website, StoreView, Customer)
 
 
-class Table(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class Table(ModelAdmin):
     """A table of the staff site.
 
     ``website_path`` leads from a row to its website's id; None means that rows belong to the whole installation.
@@ -41,7 +44,7 @@ class Table(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Keep the rows of websites that this staff member may see."""
-        rows = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request)
         if self.website_path is None:
             return rows
         allowed = access.of(request).actor.website_ids(self.viewing)
@@ -73,7 +76,7 @@ class Table(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         """Tell whether rows may be added."""
         return self.has_change_permission(request)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Keep every row: history, invitations and mail refer to them."""
         return False
 
@@ -84,12 +87,14 @@ class Table(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         if db_field.remote_field.model in _NARROWED and "queryset" not in kwargs:
             manager: Any = db_field.remote_field.model._default_manager  # noqa: SLF001 - Django's documented name
             permission = self.changing or self.viewing
-            kwargs["queryset"] = manager.visible_to(access.of(request).actor, permission).order_by("name", "pk")
+            kwargs["queryset"] = manager.visible_to(access.of(request).actor, permission).order_by(
+                "name", "pk"
+            )
         field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
         return field
 
-    def _website_id(self, row: Any) -> int | None:  # noqa: ANN401 - any model's
-        assert self.website_path is not None  # noqa: S101 - asked by the callers
+    def _website_id(self, row: Any) -> int | None:
+        assert self.website_path is not None
         for part in self.website_path.split("__"):
             row = getattr(row, part)
         website_id: int | None = row
@@ -99,12 +104,33 @@ class Table(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 class OwnersTable(Table):
     """A table that only those see who may do everything everywhere."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Show it to owners."""
         return access.of(request).is_owner
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let owners change it."""
         return access.of(request).is_owner
 
 
+class OwnWebsites(SimpleListFilter):
+    """Filters by website, offering those that may be seen."""
+
+    title = _("website")
+    parameter_name = "website"
+    path: ClassVar[str] = "website"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the visible websites."""
+        return [(str(one.pk), one.name) for one in access.of(request).websites]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the chosen website's rows."""
+        value = self.value()
+        return queryset.filter(**{self.path: value}) if value and value.isdigit() else queryset
+
+
+class OwnWebsitesOfView(OwnWebsites):
+    """The same where the website is the store view's."""
+
+    path = "store_view__website"

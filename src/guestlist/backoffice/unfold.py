@@ -31,9 +31,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": False,
     "BORDER_RADIUS": "6px",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: _static("backoffice/icon.svg")}],
-    "STYLES": [lambda request: _static("backoffice/staff.css")],
-    "SCRIPTS": [lambda request: _static("backoffice/staff.js")],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: _static("backoffice/icon.svg")}
+    ],
+    "STYLES": [lambda _request: _static("backoffice/staff.css")],
+    "SCRIPTS": [lambda _request: _static("backoffice/staff.js")],
     "COLORS": {
         "primary": {
             "50": "oklch(97.6% .011 12)",
@@ -70,9 +72,7 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Customers"),
                 "items": [
-                    _item(
-                        _("Customers"), "person", "guestlist_customers_customer_changelist", "may_view"
-                    ),
+                    _item(_("Customers"), "person", "guestlist_customers_customer_changelist", "may_view"),
                     _item(
                         _("Customer groups"),
                         "groups",

@@ -16,12 +16,12 @@ _views = [
     path("invitations/<int:pk>/resend/", site.admin_view(detail.resend), name="invitation_resend"),
     path("invitations/<int:pk>/message/", site.admin_view(detail.message), name="invitation_message"),
     path("invitations/<int:pk>/link/", site.admin_view(detail.link), name="invitation_link"),
-    path(
-        "configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"
-    ),
+    path("configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"),
 ]
 _tables, _app, _namespace = site.urls
 
 # One namespace for both: a name is reversed the same way whoever made the page.
-urlpatterns: list[URLPattern | URLResolver] = [path("", include(([*_views, *_tables], _app), namespace=_namespace))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include(([*_views, *_tables], _app), namespace=_namespace))
+]
 health_urlpatterns = [path("live", health.live, name="live"), path("ready", health.ready, name="ready")]

@@ -1,0 +1,150 @@
+"""The tables of senders, templates and the outbox."""
+
+# ruff: noqa: ANN401, ARG002, FBT001 - Django's signatures
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin import display
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+
+from guestlist.backoffice import previews
+from guestlist.backoffice.labels import STATES
+from guestlist.backoffice.site import site
+from guestlist.backoffice.tables import OwnWebsites, OwnWebsitesOfView, Table
+from guestlist.mail import actions as mail
+from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity, Template
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    from django.forms import ModelForm
+    from django.http import HttpRequest
+
+
+@admin.register(SenderIdentity, site=site)
+class SenderTable(Table):
+    """Whom mail comes from."""
+
+    website_path = "website_id"
+    viewing = changing = Permission.TEMPLATES
+    list_display = ("name", "address", "website", "code", "stopped_at")
+    list_filter = (OwnWebsites, "code")
+    list_select_related = ("website",)
+    search_fields = ("name", "address")
+    ordering = ("website__name", "id")
+    fields = ("website", "code", "name", "address", "reply_to", "stopped_at", "stopped_reason")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Show why a sender stopped; saving it starts it again."""
+        return ("stopped_at", "stopped_reason", *(("website", "code") if obj else ()))
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: SenderIdentity,
+        form: ModelForm[SenderIdentity],
+        change: bool,
+    ) -> None:
+        """Write the sender down by the action, which also starts a stopped one."""
+        made = mail.set_sender(
+            website=obj.website, code=obj.code, name=obj.name, address=obj.address, reply_to=obj.reply_to
+        )
+        obj.pk = made.pk
+
+
+@admin.register(Template, site=site)
+class TemplateTable(Table):
+    """Mail templates: their newest words, with a preview by sample values."""
+
+    viewing = Permission.TEMPLATES
+    list_display = ("name", "code", "purpose", "is_builtin")
+    list_filter = ("purpose",)
+    search_fields = ("name", "code")
+    ordering = ("-is_builtin", "name", "id")
+    fields = ("name", "code", "purpose", "is_builtin")
+    change_form_after_template = "backoffice/template_preview.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the template with previews in each of its languages."""
+        version = None
+        if object_id.isdigit() and self.has_view_permission(request):
+            rows = Template.objects.filter(pk=object_id)
+            version = next((mail.current_version(one.code) for one in rows), None)
+        shown = []
+        if version is not None:
+            purpose = version.template.purpose
+            shown = [previews.of_template(text, purpose) for text in version.texts.order_by("language")]
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "version": version, "previews": shown}
+        )
+
+
+class AttemptInline(TabularInline):
+    """The mail server's answers other than "accepted"."""
+
+    model = Attempt
+    fields = readonly_fields = ("at", "outcome", "code", "answer")
+    extra = 0
+    can_delete = False
+    verbose_name_plural = _("Answers of the mail server")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Show them with their mail."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leave writing to delivery."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leave writing to delivery."""
+        return False
+
+
+@admin.register(Message, site=site)
+class MessageTable(Table):
+    """The outbox, as it is."""
+
+    website_path = "store_view__website_id"
+    list_display = (
+        "id",
+        "kind",
+        "shown_state",
+        "store_view",
+        "sender",
+        "queued_at",
+        "ready_at",
+        "tries",
+        "code",
+    )
+    list_display_links = ("id",)
+    list_filter = (OwnWebsitesOfView, "kind", "state")
+    list_select_related = ("store_view", "sender")
+    ordering = ("-id",)
+    fields = (
+        "kind",
+        "subject_id",
+        "shown_state",
+        "store_view",
+        "sender",
+        "queued_at",
+        "ready_at",
+        "tries",
+        "code",
+    )
+    readonly_fields = ("shown_state",)
+    inlines = (AttemptInline,)
+
+    @display(description=_("State"), ordering="state")
+    def shown_state(self, message: Message) -> Any:
+        """Return the state in words."""
+        return STATES.get(MessageState(message.state), message.state)
