@@ -102,7 +102,7 @@ def demo(tmp_path_factory):
     yield running
     if running.process.poll() is None:
         running.process.kill()
-        running.process.wait(PATIENCE)
+        running.process.communicate(timeout=PATIENCE)
 
 
 def test_mail_comes_into_the_inbox_when_a_customer_invites(demo):
@@ -158,7 +158,7 @@ def test_demo_stops_and_goes_on_elsewhere_when_it_is_told_to(demo):
     finally:
         if again.process.poll() is None:
             again.process.kill()
-            again.process.wait(PATIENCE)
+            again.process.communicate(timeout=PATIENCE)
     assert status == 0, output
     assert "Making the example shop" not in output
 
@@ -176,7 +176,7 @@ def test_shop_is_whole_when_its_making_was_interrupted(tmp_path):
         assert json.loads(second.get("/demo/inbox.json?to=naomi.oosterhuis@example.org"))
     finally:
         second.process.kill()
-        second.process.wait(PATIENCE)
+        second.process.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("more", [[], ["--reset"]])

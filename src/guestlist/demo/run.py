@@ -13,6 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
+
+from guestlist.demo import folder
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -32,8 +36,6 @@ def main(*, port: int, data: Path | None, reset: bool, work: Work) -> int:
 
     ``work`` does the worker's jobs, handing mail to the transport given, until the event is set.
     """
-    from guestlist.demo import folder
-
     where = (data or folder.usual()).expanduser().resolve()
     # Until it serves, both signals end the work at hand, wherever that is; the database forgets what was half-done.
     # A shell starts what runs in its background with Ctrl-C ignored, so that one is set as well.
@@ -48,17 +50,10 @@ def main(*, port: int, data: Path | None, reset: bool, work: Work) -> int:
             _serve(listener, work, greeting=_greeting(port, where))
     except KeyboardInterrupt:
         _say("\nStopped before the shop was ready. Nothing half-made is left.")
-    except (_PortTakenError, folder.UnusableFolderError, *_mistakes()) as error:
+    except (_PortTakenError, folder.UnusableFolderError, ImproperlyConfigured) as error:
         _say(f"guestlist: {error}")
         return 1
     return 0
-
-
-def _mistakes() -> tuple[type[Exception], ...]:
-    """Return what a variable of the environment that cannot be used raises."""
-    from django.core.exceptions import ImproperlyConfigured
-
-    return (ImproperlyConfigured,)
 
 
 class _PortTakenError(Exception):

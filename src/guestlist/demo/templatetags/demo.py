@@ -16,7 +16,7 @@ register = template.Library()
 def shop_nav(context: template.Context) -> dict[str, Any]:
     """Show the shop's own links in the header: what is on, and the cart."""
     request = context.get("request")
-    if getattr(request, "store_view", None) is None:
+    if request is None or getattr(request, "store_view", None) is None:
         return {}
     return {
         "cart": visit.cart(request),
