@@ -91,7 +91,7 @@ class FilterForm(forms.Form):
         if isinstance(field, forms.DateField):
             return formats.date_format(field.to_python(value), "j M Y")  # type: ignore[arg-type]
         if name == "inviter" and value == filters.NONE:
-            return _("staff")
+            return _("Staff")
         if name in {"inviter", "invitee"} and value.isdigit():
             known = Customer.objects.visible_to(self.staff.actor).filter(pk=value).first()
             return str(known) if known else value
