@@ -9,8 +9,12 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from guestlist.invitations.lifecycle import MoveNotAllowed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from guestlist.refusal import Refusal
 
 
 def keeps_form[V: Callable[..., HttpResponseBase]](view: V) -> V:
@@ -57,3 +61,10 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a hand
 def stale_form() -> str:
     """Say why a form that was kept is to be sent once more."""
     return _("This form was open for too long, so nothing was done yet. Please send it once more.")
+
+
+def sentence(refusal: Refusal) -> str:
+    """Say a refusal to customers and friends, who do not know the states by the names that staff use."""
+    if isinstance(refusal, MoveNotAllowed):
+        return _("This invitation has changed in the meantime, so this is no longer possible.")
+    return str(refusal)

@@ -17,7 +17,7 @@ from guestlist.invitations import actions, rules
 from guestlist.invitations.models import Invitation
 from guestlist.invitations.rules import Deed
 from guestlist.refusal import Refusal
-from guestlist.storefront import guests
+from guestlist.storefront import errors, guests
 from guestlist.storefront.gate import ShopRequest, config_of, for_inviters
 from guestlist.stores.actors import Actor, ActorKind
 
@@ -67,7 +67,7 @@ def deed(request: ShopRequest, public_id: uuid.UUID, name: str) -> HttpResponse:
     try:
         said = _done(request, invitation, Deed(name), config=config, now=now)
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, errors.sentence(refusal))
     else:
         messages.success(request, said)
     return redirect("storefront:invitations")
@@ -93,7 +93,7 @@ def _copy(
     try:
         link = actions.share(invitation=invitation, actor=_actor(request), config=config, now=now)
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, errors.sentence(refusal))
         return redirect("storefront:invitations")
     response = render(
         request,

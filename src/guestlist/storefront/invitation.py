@@ -122,7 +122,7 @@ def accept(request: HttpRequest) -> HttpResponse:
             now=visit.now,
         )
     except Refusal as refusal:
-        return _page(request, visit, problem=str(refusal))
+        return _page(request, visit, problem=errors.sentence(refusal))
     response = redirect(registration.landing(joined))
     link_cookie.forget(response)
     return response
@@ -148,7 +148,7 @@ def refresh(request: HttpRequest) -> HttpResponse:
     try:
         actions.send_fresh(invitation=visit.invitation, config=visit.config, now=visit.now)
     except Refusal as refusal:
-        return _page(request, visit, problem=str(refusal))
+        return _page(request, visit, problem=errors.sentence(refusal))
     return render(request, "storefront/invitation/refreshed.html", _way_in(visit.config))
 
 
@@ -171,7 +171,7 @@ def decline(request: HttpRequest) -> HttpResponse:
         try:
             context["done"] = _declined(visit, request.POST.get("do", ""))
         except Refusal as refusal:
-            context["problem"] = str(refusal)
+            context["problem"] = errors.sentence(refusal)
     return render(request, "storefront/invitation/decline.html", context)
 
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from guestlist.invitations import actions, links
 from guestlist.invitations.models import Invitation
 from guestlist.refusal import Refusal
+from guestlist.storefront import errors
 from guestlist.storefront.private import private
 from guestlist.stores.models import Website
 
@@ -63,7 +64,7 @@ def _page(request: HttpRequest, token: str) -> HttpResponse:
         try:
             context["done"] = _done(wish, invitation, request.POST.get("do", ""), now)
         except Refusal as refusal:
-            context["problem"] = str(refusal)
+            context["problem"] = errors.sentence(refusal)
     is_open = invitation is not None and invitation.is_open and not invitation.is_expired(now)
     inviter = invitation.inviter if invitation and is_open else None
     return render(
