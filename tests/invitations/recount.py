@@ -43,7 +43,7 @@ def from_history() -> Figures:
                 kept[one.pk][f"{one.status}.{one.reason}", ""] += 1
             for (measure, currency), amount in kept[one.pk].items():
                 counted[one.store_view_id, Basis.SENT, one.sent_day, measure, currency] += amount
-    return +counted
+    return _told(counted)
 
 
 def _of(event: InvitationEvent, sent_before: bool) -> list[tuple[str, int, str]]:
@@ -60,14 +60,16 @@ def _of(event: InvitationEvent, sent_before: bool) -> list[tuple[str, int, str]]
 
 def from_days() -> Figures:
     """Add up folded days and what is not folded yet."""
-    return +(_sums(FiguresDay) + _sums(FiguresDelta))
+    counted = _sums(FiguresDay)
+    counted.update(_sums(FiguresDelta))
+    return _told(counted)
 
 
 def from_months() -> Figures:
     """Add up folded months and what is not folded yet, by month."""
-    counted: Figures = _sums(FiguresMonth)
+    counted = _sums(FiguresMonth)
     counted.update(by_month(_sums(FiguresDelta)))
-    return +counted
+    return _told(counted)
 
 
 def by_month(figures: Figures) -> Figures:
@@ -76,6 +78,11 @@ def by_month(figures: Figures) -> Figures:
     for (view, basis, day, measure, currency), amount in figures.items():
         counted[view, basis, day.replace(day=1), measure, currency] += amount
     return counted
+
+
+def _told(figures: Figures) -> Figures:
+    """Leave out what adds up to nothing, but nothing that is less: Counter's own sums would hide it."""
+    return Counter({key: amount for key, amount in figures.items() if amount})
 
 
 def _sums(model: Any) -> Figures:

@@ -8,7 +8,14 @@ from django.db import transaction
 from django.db.models import Count
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from guestlist.customers.models import Customer
 from guestlist.invitations import actions as invitations
@@ -26,7 +33,7 @@ LIFETIME = 30
 OPEN = {"not_sent", "sent"}
 WAITING = {"queued", "deferred"}
 
-which = st.integers(0, 2)
+which = st.integers(0, 4)
 """Which of the invitations, counted from the newest, as far as there are so many."""
 addressed = st.sampled_from(ADDRESSES)
 
@@ -91,6 +98,10 @@ class Life(RuleBasedStateMachine):
         self.inviters = [make.customer(self.view), make.customer(self.view, in_group=make.group("vip"))]
         self.staff = make.actor()
         self.orders = 0
+        # Something to begin with, so that few steps go by before anything can happen.
+        self.invite(ADDRESSES[0], 0)
+        self.invite(ADDRESSES[1], 1)
+        self.invite_as_staff(ADDRESSES[2], again=False, keep=False)
 
     def teardown(self) -> None:
         if hasattr(self, "savepoint"):
@@ -102,11 +113,17 @@ class Life(RuleBasedStateMachine):
         self.world.now += datetime.timedelta(minutes=1)
         return self.world.now
 
-    def pick(self, number: int) -> tuple[Invitation, Expected] | None:
+    def waiting(self) -> list[int]:
+        """Give those whose mail is on its way."""
+        return [pk for pk, one in self.world.invitations.items() if one.delivery in WAITING]
+
+    def customers_own(self) -> list[int]:
+        """Give those that a customer invited."""
+        return [pk for pk, one in self.world.invitations.items() if one.inviter is not None]
+
+    def pick(self, number: int, among: list[int]) -> tuple[Invitation, Expected]:
         """Give an invitation as a page would have loaded it, and what is expected of it."""
-        keys = sorted(self.world.invitations, reverse=True)
-        if not keys:
-            return None
+        keys = sorted(among, reverse=True)
         pk = keys[number % len(keys)]
         found = Invitation.objects.select_related("store_view", "inviter__group", "address").get(pk=pk)
         return found, self.world.invitations[pk]
@@ -169,12 +186,10 @@ class Life(RuleBasedStateMachine):
                 address, None, delivery="" if keep else "queued"
             )
 
+    @precondition(lambda self: self.waiting())
     @rule(number=which, verdict=st.sampled_from(["accepted", "accepted", "deferred", "bounced", "failed"]))
     def mail_fares(self, number: int, verdict: str) -> None:
-        found = self.pick(number)
-        if found is None or found[1].delivery not in WAITING:
-            return
-        row, one = found
+        row, one = self.pick(number, self.waiting())
         now = self.tick()
         make.fare(row, Verdict(verdict), now=now)
         one.delivery = "handed_over" if verdict == "accepted" else verdict
@@ -185,10 +200,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=which, by_staff=st.booleans())
     def resend(self, number: int, by_staff: bool) -> None:
-        found = self.pick(number)
-        if found is None or (not by_staff and found[1].inviter is None):
-            return
-        row, one = found
+        row, one = self.pick(number, list(self.world.invitations) if by_staff else self.customers_own())
         now = self.tick()
         expected = None
         final = {"accepted"} if by_staff else {"accepted", "discarded"}
@@ -215,10 +227,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=which)
     def share(self, number: int) -> None:
-        found = self.pick(number)
-        if found is None or found[1].inviter is None:
-            return
-        row, one = found
+        row, one = self.pick(number, self.customers_own())
         now = self.tick()
         usable = self.world.is_usable(one)
         self.attempt(
@@ -232,10 +241,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=which, how=st.sampled_from(["cancel", "discard", "decline"]))
     def end(self, number: int, how: str) -> None:
-        found = self.pick(number)
-        if found is None or (how == "cancel" and found[1].inviter is None):
-            return
-        row, one = found
+        row, one = self.pick(
+            number, self.customers_own() if how == "cancel" else list(self.world.invitations)
+        )
         now = self.tick()
         deeds = {
             "cancel": lambda: invitations.cancel(
@@ -248,6 +256,7 @@ class Life(RuleBasedStateMachine):
         if one.status in OPEN:
             one.end({"cancel": "inviter", "discard": "staff", "decline": "declined"}[how])
 
+    @precondition(lambda self: any(one.status in OPEN for one in self.world.invitations.values()))
     @rule()
     def discard_all(self) -> None:
         now = self.tick()
@@ -260,10 +269,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=which)
     def restore(self, number: int) -> None:
-        found = self.pick(number)
-        if found is None or found[1].inviter is None:
-            return
-        row, one = found
+        row, one = self.pick(number, self.customers_own())
         now = self.tick()
         expected = None
         if one.status != "discarded" or one.reason != "inviter" or one.was_sent:
@@ -295,10 +301,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=which)
     def join(self, number: int) -> None:
-        found = self.pick(number)
-        if found is None:
-            return
-        row, one = found
+        row, one = self.pick(number, list(self.world.invitations))
         now = self.tick()
         expected = None
         if not self.world.is_usable(one):
@@ -312,6 +315,7 @@ class Life(RuleBasedStateMachine):
         if expected is None:
             self.joined(one.address, "registered", one)
 
+    @precondition(lambda self: len(self.world.customers) < len(ADDRESSES))
     @rule(address=addressed)
     def join_without_link(self, address: str) -> None:
         if address in self.world.customers:
@@ -340,11 +344,10 @@ class Life(RuleBasedStateMachine):
                 one.end("joined_otherwise")
         self.world.customers.add(address)
 
+    @precondition(lambda self: self.world.customers)
     @rule(total=st.integers(0, 10_000))
     def buy(self, total: int) -> None:
-        customer = Customer.objects.filter(email__in=self.world.customers).order_by("pk").last()
-        if customer is None:
-            return
+        customer = Customer.objects.filter(email__in=self.world.customers).latest("pk")
         self.orders += 1
         invitations.record_order(
             store_view=self.view,
@@ -443,6 +446,6 @@ def test_life_is_as_the_model_says_when_anything_happens_in_any_order() -> None:
     run_state_machine_as_test(
         Life,
         settings=hypothesis_settings(
-            hypothesis_settings.get_profile("ci"), max_examples=15, stateful_step_count=40
+            hypothesis_settings.get_profile("ci"), max_examples=40, stateful_step_count=50
         ),
     )
