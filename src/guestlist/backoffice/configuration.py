@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from guestlist.backoffice import access, options
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from guestlist.backoffice.options import Row
     from guestlist.stores.models import StoreView, Website
 
-_HEADINGS = {"general": gettext_lazy("General"), "email": gettext_lazy("Email")}
+_HEADINGS = {"general": gettext_lazy("General"), "email": pgettext_lazy("section", "Email")}
 
 
 class _OpensRegistrationError(Exception):

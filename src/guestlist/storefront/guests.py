@@ -189,7 +189,7 @@ def figures(invitations: QuerySet[Invitation], *, now: datetime.datetime) -> lis
     )
     named = (
         Figure(counts["underway"], _("waiting for an answer")),
-        Figure(counts["joined"], _("joined")),
+        Figure(counts["joined"], pgettext("figure", "joined")),
         Figure(counts["expired"], _("expired")),
         Figure(counts["canceled"], _("canceled")),
     )
