@@ -61,7 +61,8 @@ def _for_documentation(browser: Browser, shop: Shop) -> None:
     option = staff.locator("[data-option]").filter(has=staff.locator("#value_max_at_once"))
     option.get_by_role("checkbox").uncheck()
     option.locator("#value_max_at_once").fill("8")
-    staff.evaluate("scrollTo(0, 0)")
+    staff.locator("section.gl-card").first.locator(".gl-option").nth(4).scroll_into_view_if_needed()
+    option.evaluate("one => one.scrollIntoView({block: 'center'})")
     _taken(staff, "configuration")
 
 
