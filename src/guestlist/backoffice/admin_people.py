@@ -44,6 +44,7 @@ class CustomerTable(Table):
         "last_name",
         "external_id",
         "created_at",
+        "newsletter_at",
         "erased_at",
         "their_invitations",
     )
