@@ -45,6 +45,16 @@ def test_catalog_has_the_sentences_of_the_source(path: Path) -> None:
     assert kept.keys() == wanted.keys(), "run: just messages"
 
 
+def test_sentence_has_one_translation_whichever_catalog_answers() -> None:
+    translations: dict[object, set[object]] = {}
+    for path in catalogs.paths():
+        for key, text in _sentences(catalogs.read(path)).items():
+            translations.setdefault((path.parents[1].name, key), set()).add(text)
+
+    # Django looks them up in one heap: where two meanings need two words, a context tells them apart.
+    assert not {key: texts for key, texts in translations.items() if len(texts) > 1}
+
+
 def _sentences(catalog: Catalog) -> dict[tuple[object, str | None], object]:
     sentences = [sentence for sentence in catalog if sentence.id]
     return {(_fixed(sentence.id), sentence.context): _fixed(sentence.string) for sentence in sentences}
