@@ -6,6 +6,7 @@ import datetime
 import itertools
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from guestlist.customers import actions as customers
@@ -75,7 +76,7 @@ def user(email: str | None = None, *, password: str = "a-fine-password", **field
     """Return a new user with a confirmed address."""
     made = customers.create_user(
         email=email or f"user{next(_numbers)}@example.com",
-        password=password,
+        hashed=make_password(password),
         first_name=fields.pop("first_name", "Emma"),
         last_name=fields.pop("last_name", "Clarke"),
         verified=True,
@@ -216,6 +217,7 @@ def registered(
     view: StoreView | None = None,
     email: str | None = None,
     channel: Channel = Channel.MAIL,
+    newsletter: bool = False,
     now: datetime.datetime = NOW,
     **values: Any,
 ) -> Joined:
@@ -228,6 +230,7 @@ def registered(
         password="a-fine-password",
         first_name="Noor",
         last_name="Jansen",
+        newsletter=newsletter,
         config=options(**values),
         now=now,
     )

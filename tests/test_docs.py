@@ -28,9 +28,7 @@ def test_moves_in_concepts_are_those_of_the_lifecycle():
         (
             str(move.origin.label) if move.origin else "–",
             str(move.target.label),
-        ): ", ".join(sorted(move.reasons))
-        if len(move.reasons) > 1
-        else next(iter(move.reasons)).value
+        ): ", ".join(sorted(move.reasons)) if len(move.reasons) > 1 else next(iter(move.reasons)).value
         for move in MOVES
     }
 
@@ -57,7 +55,9 @@ def test_every_variable_of_the_environment_is_documented():
     assert {name for name, *_ in rows("configuration.md", "environment")} == read
 
 
-@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/**/*.md")), ids=str)
+@pytest.mark.parametrize(
+    "page", sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/**/*.md")), ids=str
+)
 def test_links_between_pages_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
 

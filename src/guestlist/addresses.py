@@ -21,7 +21,7 @@ MAX_LOCAL_PART = 64
 """Longest local part (RFC 5321, 4.5.3.1.1), in octets."""
 
 _HASH_LENGTH = 16
-# 128 bits: among ten million addresses two share a hash once in 10^24 installations, and the unique index is a third smaller.
+# 128 bits: among ten million addresses no two will ever share a hash, and the unique index is a third smaller.
 
 # RFC 5321 dot-string with RFC 6531's non-ASCII letters; quoted local parts are legal but nobody's friend has one.
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\xa0\"(),:;<>@\[\\\]]+")

@@ -303,6 +303,18 @@ def test_mailbox_is_confirmed_first_when_another_address_is_used() -> None:
     assert confirmed.customer.email == "newcomer@example.com"
 
 
+@pytest.mark.parametrize("channel", [Channel.MAIL, Channel.SHARED])
+@pytest.mark.parametrize("asked", [True, False])
+def test_newsletter_is_kept_with_its_time_when_it_was_asked_for(channel: Channel, asked: bool) -> None:
+    one = make.sent_invitation()
+
+    joined = make.registered(one, channel=channel, newsletter=asked)
+
+    customer = joined.customer or confirm(one).customer
+    assert customer is not None
+    assert customer.newsletter_at == (make.NOW if asked else None)
+
+
 def test_another_address_is_refused_when_it_must_be_the_invited_one() -> None:
     one = make.sent_invitation()
 
@@ -766,5 +778,5 @@ def test_nobody_joins_when_the_store_view_has_no_default_group() -> None:
 def test_creating_a_user_is_refused_when_the_address_is_none() -> None:
     assert is_refused(
         "malformed_address",
-        lambda: create_user(email="x", password="y", first_name="", last_name="", verified=True),
+        lambda: create_user(email="x", hashed=None, first_name="", last_name="", verified=True),
     )

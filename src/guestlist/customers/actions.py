@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -66,8 +67,9 @@ def create_customer(
     now: datetime.datetime,
     user: User | None = None,
     external_id: str | None = None,
+    newsletter: bool = False,
 ) -> Customer:
-    """Create a customer of the store view's website.
+    """Create a customer of the store view's website; ``newsletter`` when they asked for it, which is kept with the time.
 
     :raises MalformedAddress: when the address is none.
     :raises IntegrityError: when the website knows the address, the user or the shop's own id already.
@@ -81,6 +83,7 @@ def create_customer(
         email=addresses.normalize(email),
         first_name=clean_name(first_name),
         last_name=clean_name(last_name),
+        newsletter_at=now if newsletter else None,
         created_at=now,
     )
 
@@ -115,23 +118,20 @@ def delete_group(*, group: CustomerGroup, replacement: CustomerGroup | None = No
 
 
 @transaction.atomic
-def create_user(*, email: str, password: str | None, first_name: str, last_name: str, verified: bool) -> User:
+def create_user(*, email: str, hashed: str | None, first_name: str, last_name: str, verified: bool) -> User:
     """Create a user who signs in by address and password; ``verified`` when the address is proven to be theirs.
 
-    Without a password nobody can sign in until its owner asks for one by mail.
+    ``hashed`` is the password as Django's ``make_password`` gives it: hashing is slow, and no transaction waits for it.
+    Without one nobody can sign in until its owner asks for a password by mail.
 
     :raises MalformedAddress: when the address is none.
     :raises IntegrityError: when the address has an account already.
     """
-    user = User.objects.create_user(
-        email, password, first_name=clean_name(first_name), last_name=clean_name(last_name)
+    user = User.objects.create(
+        email=addresses.normalize(email),
+        password=hashed or make_password(None),
+        first_name=clean_name(first_name),
+        last_name=clean_name(last_name),
     )
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=verified)
     return user
-
-
-def mark_verified(*, user: User) -> None:
-    """Write down that the user's own address is proven to be theirs."""
-    EmailAddress.objects.update_or_create(
-        user=user, email=user.email, defaults={"primary": True, "verified": True}
-    )

@@ -150,6 +150,7 @@ class Customer(models.Model):
     first_name = models.CharField(_("first name"), max_length=60, null=True)  # noqa: DJ001 - null means erased
     last_name = models.CharField(_("last name"), max_length=60, null=True)  # noqa: DJ001 - null means erased
     created_at = models.DateTimeField(_("joined"))
+    newsletter_at = models.DateTimeField(_("asked for the newsletter"), null=True, blank=True)
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True)
 
     objects = CustomerQuerySet.as_manager()

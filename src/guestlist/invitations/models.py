@@ -252,6 +252,7 @@ class PendingJoin(models.Model):
     website = models.ForeignKey(Website, models.CASCADE, related_name="+", db_index=False)
     store_view = models.ForeignKey(StoreView, models.CASCADE, related_name="+", db_index=False)
     invitation = models.ForeignKey(Invitation, models.SET_NULL, null=True, related_name="+")
+    newsletter = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib import messages
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,8 @@ from guestlist.storefront.gate import config_of
 if TYPE_CHECKING:
     from allauth.account.models import EmailAddress
     from django.http import HttpRequest
+
+    from guestlist.customers.models import User
 
 REGISTERED = "guestlist_registered"
 """Session key of the user who registered in this browser: confirming here also signs in."""
@@ -66,17 +69,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Note that the mailbox is proven, and finish the registration that waited for it."""
-        if not super().confirm_email(request, email_address):
-            return False
         user = email_address.user
-        try:
-            actions.confirm(
-                user=user,
-                store_view=request.store_view,  # type: ignore[attr-defined]
-                config=config_of(request),
-                now=timezone.now(),
-            )
-        except Refusal as refusal:
+        # Proven and joined together, or neither; a refusal to join leaves the address proven.
+        with transaction.atomic():
+            if not super().confirm_email(request, email_address):
+                return False
+            refusal = self._refused(request, user)
+        if refusal is not None:
             messages.error(request, str(refusal))
             return True
         if request.user.is_authenticated:
@@ -86,6 +85,18 @@ class AccountAdapter(DefaultAccountAdapter):
         else:
             messages.success(request, _("Your address is confirmed. You can sign in now."))
         return True
+
+    def _refused(self, request: HttpRequest, user: User) -> Refusal | None:
+        try:
+            actions.confirm(
+                user=user,
+                store_view=request.store_view,  # type: ignore[attr-defined]
+                config=config_of(request),
+                now=timezone.now(),
+            )
+        except Refusal as refusal:
+            return refusal
+        return None
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002 - allauth's
         """Go back to the account."""

@@ -76,6 +76,7 @@ class RegisterForm(forms.Form):
     )
     email = AddressField()
     password = NewPasswordField()
+    newsletter = forms.BooleanField(label=_("Yes, mail me the shop's newsletter."), required=False)
 
     def __init__(
         self,

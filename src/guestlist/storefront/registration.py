@@ -77,6 +77,7 @@ def registered(request: HttpRequest, form: RegisterForm, *, link: Link | None) -
             password=data["password"],
             first_name=data["first_name"],
             last_name=data["last_name"],
+            newsletter=data["newsletter"],
             config=config_of(request),
             now=timezone.now(),
         )

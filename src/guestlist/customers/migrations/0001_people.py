@@ -151,6 +151,10 @@ class Migration(migrations.Migration):
                 ("first_name", models.CharField(max_length=60, null=True, verbose_name="first name")),
                 ("last_name", models.CharField(max_length=60, null=True, verbose_name="last name")),
                 ("created_at", models.DateTimeField(verbose_name="joined")),
+                (
+                    "newsletter_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="asked for the newsletter"),
+                ),
                 ("erased_at", models.DateTimeField(blank=True, null=True, verbose_name="erased")),
                 (
                     "store_view",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 
 from guestlist.customers import actions as customers
@@ -120,7 +121,11 @@ def hire(views: Mapping[str, StoreView]) -> None:
     websites = {view.website.code: view.website for view in views.values()}
     for email, (first_name, last_name), role, website, everything in _STAFF:
         user = customers.create_user(
-            email=email, password=PASSWORD, first_name=first_name, last_name=last_name, verified=True
+            email=email,
+            hashed=make_password(PASSWORD),
+            first_name=first_name,
+            last_name=last_name,
+            verified=True,
         )
         user.is_staff = True
         user.is_superuser = everything

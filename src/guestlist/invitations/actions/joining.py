@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -64,6 +65,7 @@ def register(
     password: str | None,
     first_name: str,
     last_name: str,
+    newsletter: bool = False,
     config: Invitations,
     now: datetime.datetime,
 ) -> Joined:
@@ -79,7 +81,8 @@ def register(
     :raises MalformedAddress: when the address is none.
     :raises AddressTaken: when the mailbox is proven and its address has an account.
     """
-    person = _Person(addresses.normalize(email), password, first_name, last_name)
+    # Hashed whatever comes of it: how long it takes must not tell who has an account. And before any lock is taken.
+    person = _Person(addresses.normalize(email), make_password(password), first_name, last_name, newsletter)
     try:
         return _register(person, store_view, link, config, now)
     except IntegrityError:
@@ -92,9 +95,10 @@ class _Person:
     """Who registers; ``email`` is normalized."""
 
     email: str
-    password: str | None = field(repr=False)
+    hashed: str | None = field(repr=False)
     first_name: str
     last_name: str
+    newsletter: bool
 
 
 @transaction.atomic
@@ -121,18 +125,26 @@ def _register(
         existing.delete()
     user = customers.create_user(
         email=person.email,
-        password=person.password,
+        hashed=person.hashed,
         first_name=person.first_name,
         last_name=person.last_name,
         verified=proven,
     )
     if proven:
-        return join(user=user, store_view=store_view, invitation=invitation, config=config, now=now)
+        return join(
+            user=user,
+            store_view=store_view,
+            invitation=invitation,
+            newsletter=person.newsletter,
+            config=config,
+            now=now,
+        )
     PendingJoin.objects.create(
         user=user,
         website_id=store_view.website_id,
         store_view=store_view,
         invitation=invitation,
+        newsletter=person.newsletter,
         created_at=now,
     )
     accounts.queue(accounts.CONFIRM, user=user, store_view=store_view, now=now)
@@ -173,7 +185,14 @@ def confirm(*, user: User, store_view: StoreView, config: Invitations, now: date
     if invitation is not None and rules.registration_is_open(config):
         standing = rules.link_standing(invitation, website_id=store_view.website_id, now=now)
         invitation = invitation if standing == rules.LinkStanding.OPEN else None
-    joined = join(user=user, store_view=waiting.store_view, invitation=invitation, config=config, now=now)
+    joined = join(
+        user=user,
+        store_view=waiting.store_view,
+        invitation=invitation,
+        newsletter=waiting.newsletter,
+        config=config,
+        now=now,
+    )
     waiting.delete()
     return joined
 
@@ -184,6 +203,7 @@ def join(
     user: User,
     store_view: StoreView,
     invitation: Invitation | None,
+    newsletter: bool = False,
     config: Invitations,
     now: datetime.datetime,
 ) -> Joined:
@@ -221,6 +241,7 @@ def join(
         first_name=user.first_name,
         last_name=user.last_name,
         user=user,
+        newsletter=newsletter,
         now=now,
     )
     if credited is not None:

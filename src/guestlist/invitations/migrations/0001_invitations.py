@@ -316,6 +316,7 @@ class Migration(migrations.Migration):
             name="PendingJoin",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("newsletter", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField()),
                 (
                     "invitation",
