@@ -20,8 +20,6 @@ from tests.e2e.ways import (
 
 _WIDTHS = (1440, 360)
 _SCHEMES = ("light", "dark")
-_NO_MOTION = "*, *::before, *::after { transition: none !important; animation: none !important; }"
-_LEAST_TARGET = 24
 
 type Look = Callable[..., None]
 
@@ -29,28 +27,30 @@ type Look = Callable[..., None]
 @pytest.fixture
 def look() -> Look:
     """Give what looks at a page as it stands: narrow and wide, light and dark."""
-    axe = Axe()
 
     def looked(page: Page, *, anew: bool = True) -> None:
         found: list[str] = []
         for scheme in _SCHEMES:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            if anew:
+                page.reload()
             for width in _WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
-                if anew:
-                    page.reload()
-                found += _problems(page, axe, f"{width} {scheme}")
+                found += _problems(page, f"{width} {scheme}")
         assert not found, "\n".join(found)
 
     return looked
 
 
-def _problems(page: Page, axe: Axe, how: str) -> list[str]:
-    page.wait_for_load_state("load")
-    results: dict[str, Any] = axe.run(page).response
+def _problems(page: Page, how: str) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    violations: list[dict[str, Any]] = page.evaluate(
+        "axe.run(document, {resultTypes: ['violations']}).then(results => results.violations)"
+    )
     found = [
         f"{page.url} {how}: {one['id']}: {one['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
-        for one in results["violations"]
+        for one in violations
         for node in one["nodes"]
     ]
     sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
