@@ -16,6 +16,7 @@ from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
 from guestlist.backoffice import access
+from guestlist.backoffice.signing_in import SignInForm
 from guestlist.stores.actors import NotPermitted
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class StaffSite(UnfoldAdminSite):
     """The site that our own views and the plain tables share."""
 
     enable_nav_sidebar = True
+    login_form = SignInForm
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:  # noqa: FBT001, FBT002 - Django's signature
         """Admit staff alone; answer refusals and missing pages in the site's own look."""
