@@ -28,8 +28,8 @@ def test_what_the_shop_lacks_is_empty():
     ("chosen", "accent", "text"),
     [
         ("#7a2e3a", "#7a2e3a", "#ffffff"),
-        ("#FFD166", "#af9044", "#16181a"),
-        ("#ffffff", "#8d8d8d", "#16181a"),
+        ("#FFD166", "#b98e0b", "#16181a"),
+        ("#ffffff", "#929292", "#16181a"),
         ("#000000", "#000000", "#ffffff"),
         ("red", "#2f5d50", "#ffffff"),
         ("", "#2f5d50", "#ffffff"),
