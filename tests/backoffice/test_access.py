@@ -272,6 +272,16 @@ def test_template_shows_a_preview_in_each_language(owner, view) -> None:
     assert "Sanne de Vries" in page
 
 
+def test_stored_password_is_not_filtered_by(owner) -> None:
+    answer = owner.get("/staff/guestlist_customers/user/?q=owner&password__startswith=a")
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("value", ["²", "9" * 30, "9" * 5000, "x"])
+def test_website_that_is_none_filters_nothing(owner, value) -> None:
+    assert owner.get("/staff/guestlist_customers/customer/", {"website": value}).status_code == 200
+
+
 def test_live_and_ready_answer_without_a_session(db) -> None:
     client = Client()
     for path in ("/health/live", "/health/ready"):

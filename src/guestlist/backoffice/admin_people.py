@@ -111,6 +111,10 @@ class UserTable(OwnersTable):
             return False
         return super().has_change_permission(request, obj)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Let nobody spell a stored password by filtering for its beginning."""
+        return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Keep staff and whoever has rights; customers are found by searching their address."""
         users = super().get_queryset(request)

@@ -36,7 +36,10 @@ class Order:
         """Tell whether a cursor's value can be one of the column's; cursors come from an address, so from anybody."""
         if value is None or self.field == "pk":
             return True
-        return isinstance(value, datetime.datetime if self.is_time else str)
+        if self.is_time:
+            # The first and the last year have moments that are none in another time zone.
+            return isinstance(value, datetime.datetime) and datetime.MINYEAR < value.year < datetime.MAXYEAR
+        return isinstance(value, str) and "\x00" not in value
 
     def by(self, *, backwards: bool) -> list[Any]:
         """Return Django's ordering."""
@@ -109,7 +112,10 @@ def _read(text: str) -> tuple[Any, int] | None:
         kind, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if kind == "t" and value is not None:
             value = datetime.datetime.fromisoformat(value)
-    except (ValueError, TypeError, binascii.Error):
+            value = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
+        elif isinstance(value, str):
+            value.encode()  # half of a pair is no character that a database takes
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         return None
     fits = isinstance(pk, int) and isinstance(value, str | int | datetime.datetime | None)
     return (value, pk) if fits and abs(pk) < 2**63 else None

@@ -126,8 +126,8 @@ class OwnWebsites(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the chosen website's rows."""
-        value = self.value()
-        return queryset.filter(**{self.path: value}) if value and value.isdigit() else queryset
+        chosen = [one.pk for one in access.of(request).websites if str(one.pk) == self.value()]
+        return queryset.filter(**{self.path: chosen[0]}) if chosen else queryset
 
 
 class OwnWebsitesOfView(OwnWebsites):
