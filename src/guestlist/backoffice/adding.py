@@ -19,9 +19,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from guestlist import addresses as mailbox
-from guestlist.backoffice import access, previews
+from guestlist.backoffice import access
 from guestlist.customers.models import CustomerGroup
-from guestlist.invitations import actions, config
+from guestlist.invitations import actions, config, emails
 from guestlist.invitations import message as words
 from guestlist.occasions.models import Occasion
 from guestlist.refusal import Refusal
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guestlist.backoffice.access import Staff
+    from guestlist.mail.previews import Preview
     from guestlist.stores.models import StoreView
 
 AS_CONFIGURED = "configured"
@@ -210,12 +211,17 @@ def _invite(form: AddForm, again: Sequence[str]) -> list[actions.Verdict]:
     )
 
 
-def _preview(form: AddForm) -> previews.Preview:
-    view, cleaned = form.view, form.cleaned_data
-    text = words.clean(cleaned["message"], links_allowed=True)
-    first = next(iter(mailbox.split(cleaned["addresses"])), "")
-    occasion = form.occasions.get(cleaned["occasion"])
-    return previews.of_invitation(view, message=text, occasion=occasion, address=first, now=form.now)
+def _preview(form: AddForm) -> Preview:
+    cleaned = form.cleaned_data
+    return emails.preview(
+        form.view,
+        config.of(form.view),
+        inviter=None,
+        message=words.clean(cleaned["message"], links_allowed=True),
+        occasion=form.occasions.get(cleaned["occasion"]),
+        invitee_address=next(iter(mailbox.split(cleaned["addresses"])), ""),
+        now=form.now,
+    )
 
 
 def _entered(text: str) -> list[str]:
@@ -268,7 +274,7 @@ def _shown(
     form: AddForm,
     *,
     verdicts: Sequence[actions.Verdict] = (),
-    preview: previews.Preview | None = None,
+    preview: Preview | None = None,
     again: Sequence[str] = (),
     status: int = 200,
 ) -> HttpResponse:
@@ -292,8 +298,5 @@ def _occasions(staff: Staff, now: datetime.datetime) -> list[Occasion]:
 
 
 def _view_name(view: StoreView, names: Counter[str]) -> str:
-    return (
-        f"{view.name} ({view.website.name}, {view.get_language_display()})"
-        if names[view.name] > 1
-        else (f"{view.name} ({view.get_language_display()})")
-    )
+    where = f"{view.website.name}, " if names[view.name] > 1 else ""
+    return f"{view.name} ({where}{view.get_language_display()})"

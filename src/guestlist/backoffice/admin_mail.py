@@ -11,11 +11,11 @@ from django.contrib.admin import display
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from guestlist.backoffice import previews
 from guestlist.backoffice.labels import STATES
 from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsites, OwnWebsitesOfView, Table
 from guestlist.mail import actions as mail
+from guestlist.mail import previews
 from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity, Template
 from guestlist.stores.actors import Permission
 
@@ -82,7 +82,7 @@ class TemplateTable(Table):
         shown = []
         if version is not None:
             purpose = version.template.purpose
-            shown = [previews.of_template(text, purpose) for text in version.texts.order_by("language")]
+            shown = [previews.of_sample(text, purpose=purpose) for text in version.texts.order_by("language")]
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "version": version, "previews": shown}
         )

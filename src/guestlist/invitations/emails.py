@@ -14,7 +14,9 @@ from guestlist.invitations.actions import delivered
 from guestlist.invitations.config import Invitations
 from guestlist.invitations.lifecycle import Reason
 from guestlist.invitations.models import MAIL_KIND, WAITING, Channel, Delivery, Invitation
+from guestlist.mail import previews
 from guestlist.mail.kinds import Outcome, Values
+from guestlist.mail.previews import Preview
 from guestlist.stores import config
 
 if TYPE_CHECKING:
@@ -156,3 +158,36 @@ def preview_variables(
         "opt_out_url": dead,
         "invitee_address": invitee_address,
     }
+
+
+def preview(
+    store_view: StoreView,
+    options: Invitations,
+    *,
+    inviter: Customer | None,
+    message: str,
+    occasion: Occasion | None,
+    invitee_address: str,
+    now: datetime.datetime,
+) -> Preview:
+    """Return the mail as its reader will get it, with dead links.
+
+    :raises NoTemplate: when the configured template is gone.
+    :raises UnusableValue: when something in it cannot stand in a mail.
+    """
+    values = preview_variables(
+        store_view,
+        options,
+        inviter=inviter,
+        message=message,
+        occasion=occasion,
+        invitee_address=invitee_address,
+        now=now,
+    )
+    return previews.of(
+        store_view,
+        template=options.template,
+        sender=options.sender,
+        purpose=InvitationKind.purpose,
+        values=values,
+    )

@@ -79,7 +79,6 @@ def parcel(prepared: Prepared, *, now: datetime.datetime) -> Parcel:
     for name in sorted(templates.required_of(purpose)):
         if not variables.get(name):
             raise UnusableValue(name=name)
-    programs = templates.compiled(purpose=purpose, subject=text.subject, text=text.text, html=text.html)
     sender = letters.mailbox(identity.address, name=identity.name)
     recipient = letters.mailbox(values.address, name=values.name)
     reply_to = identity.reply_to or view.contact_address
@@ -87,7 +86,7 @@ def parcel(prepared: Prepared, *, now: datetime.datetime) -> Parcel:
         sender=sender,
         recipient=recipient,
         reply_to=letters.mailbox(reply_to, name=view.name) if reply_to else None,
-        rendered=templates.render_all(programs, variables),
+        rendered=templates.fill(text, purpose=purpose, values=variables),
         language=text.language,
         date=now,
         message_id=letters.message_id(row=message.pk, queued_at=message.queued_at, domain=sender.domain),

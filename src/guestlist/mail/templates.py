@@ -27,6 +27,7 @@ __all__ = [
     "Rendered",
     "compile_mjml",
     "compiled",
+    "fill",
     "in_language",
     "install",
     "parse",
@@ -117,6 +118,14 @@ def compiled(*, purpose: str, subject: str, text: str, html: str) -> Compiled:
         text=parse(text, variables=variables),
         html=parse(html, variables=variables),
     )
+
+
+def fill(text: TemplateText, *, purpose: str, values: Mapping[str, str]) -> Rendered:
+    """Return a kept template's words with the values in their places.
+
+    :raises UnusableValue: when a value cannot stand in its place.
+    """
+    return render_all(compiled(purpose=purpose, subject=text.subject, text=text.text, html=text.html), values)
 
 
 def in_language(texts: Iterable[TemplateText], language: str) -> TemplateText | None:

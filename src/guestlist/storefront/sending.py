@@ -18,11 +18,11 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
-from guestlist.invitations import actions
+from guestlist.invitations import actions, emails
 from guestlist.invitations.message import MAX_LENGTH
 from guestlist.occasions.models import Occasion
 from guestlist.refusal import Refusal
-from guestlist.storefront import errors, mail_preview
+from guestlist.storefront import errors
 from guestlist.storefront.drafts import Draft, chosen_occasion
 from guestlist.storefront.gate import ShopRequest, config_of, for_inviters
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from guestlist.invitations.actions import Verdict
     from guestlist.invitations.models import Invitation
+    from guestlist.mail.previews import Preview
 
 _PREVIEWS = "guestlist_previews"
 _SENT = "guestlist_sent"
@@ -193,16 +194,17 @@ def _say_sent(request: ShopRequest, count: int) -> None:
     messages.success(request, said % {"n": count})
 
 
-def _rendered(request: ShopRequest, draft: Draft) -> mail_preview.Preview:
+def _rendered(request: ShopRequest, draft: Draft) -> Preview:
     now = timezone.now()
     _draft, occasion = chosen_occasion(draft, _occasions(request, now))
-    return mail_preview.of(
+    config = config_of(request)
+    return emails.preview(
+        request.store_view,
+        config,
         inviter=request.customer,
-        store_view=request.store_view,
-        message=draft.message if config_of(request).custom_message else "",
+        message=draft.message if config.custom_message else "",
         occasion=occasion,
         invitee_address=draft.filled[0] if draft.filled else "",
-        config=config_of(request),
         now=now,
     )
 
