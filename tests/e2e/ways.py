@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.shop import Shop
 
@@ -31,8 +31,15 @@ def invite(page: Page, shop: Shop, *addresses: str, message: str = "", view: str
     """Invite friends the whole way, as a customer who is signed in."""
     write_invitation(page, shop, addresses, message, view=view)
     page.locator(".actions button[value=preview]").click()
-    page.locator("button[name=do][value=send]").click()
+    send_button(page).click()
     page.wait_for_url(f"**{view}/account/invitations/")
+
+
+def send_button(page: Page) -> Locator:
+    """Give the button that sends what the preview shows, once it stays where it is."""
+    # The frame gets the mail's height when that is there, which moves the button.
+    page.locator("iframe[data-mail][style]").wait_for()
+    return page.locator("button[name=do][value=send]")
 
 
 def follow(page: Page, shop: Shop, mail: dict[str, Any], link: str) -> None:
@@ -61,18 +68,18 @@ def join(page: Page, shop: Shop, address: str, first: str = "Ann", last: str = "
     expect(page.get_by_role("heading", name=f"Hello, {first}")).to_be_visible()
 
 
-def guest(page: Page, address: str) -> Any:
+def guest(page: Page, address: str) -> Locator:
     """Give the line of the guest list that is about an address."""
     return page.locator("li.guest").filter(has=page.get_by_role("heading", name=address))
 
 
-def staff_row(page: Page, shop: Shop, address: str) -> Any:
+def staff_row(page: Page, shop: Shop, address: str) -> Locator:
     """Open the staff grid narrowed to an address, and give its row."""
     page.goto(shop.url(f"/staff/invitations/?email={address}"))
     return page.locator("tbody tr").filter(has_text=address)
 
 
-def column(page: Page, row: Any, name: str) -> Any:
+def column(page: Page, row: Locator, name: str) -> Locator:
     """Give a cell of the staff grid by its column's name."""
     headings = [text.rstrip("↑↓↕ \n").strip() for text in page.locator("thead th").all_inner_texts()]
     return row.locator("td").nth(headings.index(name))
