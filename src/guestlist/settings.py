@@ -283,12 +283,16 @@ STORAGES = {
 }
 # Nothing in the product sends by Django's mail; what a library tries to send shows in the log instead of getting lost.
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+SILENCED_SYSTEM_CHECKS = ["mail.E001"]  # asks for a backend that sends, which is the worker's business here
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"without_tokens": {"()": "guestlist.storefront.logs.WithoutTokens"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_tokens"]}
+    },
     "root": {"handlers": ["console"], "level": _environment("GUESTLIST_LOG_LEVEL", "INFO")},
 }
 

@@ -299,6 +299,21 @@ def test_locks_of_other_sections_do_not_count_when_one_is_resolved(settings) -> 
     assert config.resolve(Invitations).locks == {}
 
 
+@pytest.mark.parametrize("locks", ["invitation.max_at_once=3", "max_at_once=3", "invitations.max=3"])
+def test_start_is_refused_when_a_lock_is_mistyped(settings, locks: str) -> None:
+    settings.GUESTLIST_LOCKS = locks
+
+    with pytest.raises(ImproperlyConfigured, match="GUESTLIST_LOCKS"):
+        config.check_locks()
+
+
+def test_start_is_not_refused_when_locks_fit_or_there_are_none(settings) -> None:
+    for locks in ("", " ; ", "invitations.max_at_once=3; invitations.registration=invitation"):
+        settings.GUESTLIST_LOCKS = locks
+
+        config.check_locks()
+
+
 # --- Queries ------------------------------------------------------------------------------------------------------------
 
 

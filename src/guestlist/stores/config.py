@@ -23,7 +23,7 @@ from guestlist.refusal import Refusal
 from guestlist.stores.models import Override, StoreView, Website
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from django.utils.functional import _StrPromise
     from pydantic.fields import FieldInfo
@@ -255,9 +255,7 @@ def operator_locks(section: type[Section]) -> dict[str, Lock]:
     :raises ImproperlyConfigured: when the variable names no option of the section or a value that does not fit.
     """
     locks: dict[str, Lock] = {}
-    for part in filter(None, (part.strip() for part in settings.GUESTLIST_LOCKS.split(";"))):
-        name, _equals, text = part.partition("=")
-        section_name, _dot, option_name = name.strip().partition(".")
+    for section_name, option_name, text in _locks_given():
         if section_name != section.section:
             continue
         try:
@@ -272,3 +270,25 @@ def operator_locks(section: type[Section]) -> dict[str, Lock]:
             message = f"GUESTLIST_LOCKS: {refusal}"
             raise ImproperlyConfigured(message) from refusal
     return locks
+
+
+def check_locks() -> None:
+    """Check all of ``GUESTLIST_LOCKS`` once, at the start: a mistyped lock must not simply not lock.
+
+    :raises ImproperlyConfigured: when it names a section or option that there is not, or a value that does not fit.
+    """
+    sections = {one.section: one for one in Section.__subclasses__()}
+    for section_name, option_name, _text in _locks_given():
+        if section_name not in sections:
+            message = f"GUESTLIST_LOCKS: there is no option “{section_name}.{option_name}”."
+            raise ImproperlyConfigured(message)
+    for section in sections.values():
+        operator_locks(section)
+
+
+def _locks_given() -> Iterator[tuple[str, str, str]]:
+    """Give section, option and value of each lock, as written."""
+    for part in filter(None, (part.strip() for part in settings.GUESTLIST_LOCKS.split(";"))):
+        name, _equals, text = part.partition("=")
+        section_name, _dot, option_name = name.strip().partition(".")
+        yield section_name, option_name, text
