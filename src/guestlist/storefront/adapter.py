@@ -98,6 +98,10 @@ class AccountAdapter(DefaultAccountAdapter):
             return refusal
         return None
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002, ANN401 - allauth's
+        """Count failed sign-ins by address alone: allauth adds the host, whose port and case are the visitor's to spell."""
+        return str(credentials.get("email", "")).lower()
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002 - allauth's
         """Go back to the account."""
         return reverse("storefront:account")
