@@ -1,7 +1,7 @@
 """What holds for every page: nothing for axe-core to find, nothing from elsewhere, little to load."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,7 +19,7 @@ from tests.e2e.ways import (
 )
 
 _WIDTHS = (1440, 360)
-_SCHEMES = ("light", "dark")
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 type Look = Callable[..., None]
 
