@@ -1,10 +1,11 @@
 """Who reaches what in the staff site, by any address."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from guestlist.customers.models import CustomerGroup, Grant, User
+from guestlist.customers.models import CustomerGroup, DefaultGroup, Grant, User
 from guestlist.invitations.models import Invitation
 from guestlist.mail.models import Message, SenderIdentity
 from guestlist.stores.models import StoreView, Website
@@ -221,6 +222,19 @@ def test_owner_makes_a_website_with_a_store_view(owner) -> None:
     assert made.website.default_store_view == made
 
 
+def test_home_leads_to_what_is_missing_until_a_shop_can_be_used(client_of, db) -> None:
+    owner = client_of(make.staff(email="owner@example.com"))
+    assert "/staff/guestlist_stores/website/add/" in owner.get("/staff/").content.decode()
+    site = make.website("linden")
+    page = owner.get("/staff/").content.decode()
+    assert "“Linden” has no store view yet" in page
+    assert "“Linden” has no sender identity" in page
+    view = make.store_view(site, name="Linden & Loom")
+    assert "yet" not in owner.get("/staff/").content.decode().partition("gl-section")[0]
+    DefaultGroup.objects.filter(store_view=view).delete()
+    assert "“Linden &amp; Loom” has no default group yet" in owner.get("/staff/").content.decode()
+
+
 def test_base_url_is_refused_when_links_cannot_be_made_of_it(owner, view) -> None:
     data = {
         "name": "X",
@@ -233,6 +247,24 @@ def test_base_url_is_refused_when_links_cannot_be_made_of_it(owner, view) -> Non
     }
     answer = owner.post(f"/staff/guestlist_stores/storeview/{view.pk}/change/", data)
     assert "is not a base URL" in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["logo.svg", "logo.html", "logo.png.xhtml", "logo"])
+def test_logo_that_could_run_a_script_is_refused(owner, view, name) -> None:
+    page = owner.post(
+        f"/staff/guestlist_stores/storeview/{view.pk}/change/",
+        {"logo": SimpleUploadedFile(name, b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")},
+    )
+    assert "is not allowed" in str(page.context["errors"])
+    view.refresh_from_db()
+    assert not view.logo
+
+
+@pytest.mark.parametrize("field", ["privacy_url", "terms_url"])
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "shop.example/privacy"])
+def test_page_that_is_no_web_address_is_refused(owner, view, field, url) -> None:
+    page = owner.post(f"/staff/guestlist_stores/storeview/{view.pk}/change/", {field: url})
+    assert "Enter a valid URL" in str(page.context["errors"])
 
 
 def test_owner_makes_a_staff_member_with_a_password(owner) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from guestlist.backoffice import access
 from guestlist.backoffice.labels import EXPIRED
+from guestlist.customers.models import DefaultGroup
 from guestlist.invitations import filters
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Delivery, Invitation
@@ -37,6 +39,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "may_configure": staff.may(Permission.CONFIGURE),
         "now": now,
     }
+    if context["may_configure"]:
+        context["missing"] = _missing(staff)
     if context["may_view"]:
         visible = Invitation.objects.visible_to(staff.actor)
         newest = visible.select_related("address", "inviter", "staff", "website").order_by("-pk")
@@ -46,6 +50,40 @@ def home(request: HttpRequest) -> HttpResponse:
             "newest": list(newest[:_NEWEST]),
         }
     return render(request, "backoffice/home.html", context)
+
+
+def _missing(staff: Staff) -> list[dict[str, str]]:
+    """Return what the shops still lack before they can be used, each with the page that makes it."""
+    mine = [one for one in staff.websites if staff.actor.may(Permission.CONFIGURE, one.pk)]
+    views = [one for one in staff.store_views if one.website in mine]
+    general = SenderIdentity.objects.filter(website__in=mine, code=SenderIdentity.Code.GENERAL)
+    mailing = set(general.values_list("website", flat=True))
+    grouped = set(DefaultGroup.objects.filter(store_view__in=views).values_list("store_view", flat=True))
+    answering = {view.website_id for view in views}
+    wanted = [] if staff.websites else [("stores_website", _("There is no website yet."), "")]
+    wanted += [
+        ("stores_storeview", _("“%(name)s” has no store view yet, so it has no pages."), one.name)
+        for one in mine
+        if one.pk not in answering
+    ]
+    wanted += [
+        ("customers_defaultgroup", _("“%(name)s” has no default group yet for new customers."), one.name)
+        for one in views
+        if one.pk not in grouped
+    ]
+    wanted += [
+        (
+            "mail_senderidentity",
+            _("“%(name)s” has no sender identity “General” yet, so it mails nobody."),
+            one.name,
+        )
+        for one in mine
+        if one.pk not in mailing
+    ]
+    return [
+        {"url": reverse(f"admin:guestlist_{table}_add"), "text": text % {"name": name}}
+        for table, text, name in wanted
+    ]
 
 
 def _statuses(staff: Staff, now: datetime.datetime) -> list[dict[str, Any]]:
