@@ -32,6 +32,7 @@ def test_friend_joins_through_the_mailed_link_and_both_sides_see_it(
     expect(visitor.get_by_text("Come and see!")).to_be_visible()
     expect(visitor.get_by_text("can see that you joined, not what you buy")).to_be_visible()
     expect(visitor.get_by_label("Email")).to_have_value(friend)
+    expect(visitor.get_by_role("checkbox", name="newsletter")).not_to_be_checked()
     visitor.get_by_role("link", name="Yes, I would like to").click()
     register(visitor)
     expect(visitor).to_have_url(shop.url("/en/account/"))
