@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth import password_validation
+from django.core.validators import FileExtensionValidator, URLValidator
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -20,6 +21,11 @@ from guestlist.customers.models import Role, User
 from guestlist.stores import actions as stores
 from guestlist.stores.actors import Permission
 from guestlist.stores.models import StoreView
+
+LOGO_KINDS = ("png", "jpg", "jpeg", "gif", "webp")
+"""Not SVG, which may carry a script that would run as the shop's own, and which mail programs do not show."""
+
+_check_url = URLValidator(schemes=["http", "https"])
 
 OPENED_BY = frozenset({"website", "code", "name", "language", "base_url"})
 """What opening a store view takes by name."""
@@ -58,6 +64,17 @@ class StoreViewForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at
             assert isinstance(field, forms.ChoiceField)
             field.choices = [(zone, zone.replace("_", " ")) for zone in sorted(available_timezones())]
             field.initial = "Europe/Amsterdam"
+        if "logo" in self.fields:
+            # Asked of what is uploaded; a logo that was put there at the command line stays.
+            self.fields["logo"].validators.append(FileExtensionValidator(LOGO_KINDS))
+
+    def clean_privacy_url(self) -> str:
+        """Take a page of the shop or of the web; anything else is no link that a visitor should follow."""
+        return _page(self.cleaned_data["privacy_url"])
+
+    def clean_terms_url(self) -> str:
+        """Take a page of the shop or of the web."""
+        return _page(self.cleaned_data["terms_url"])
 
     def clean_base_url(self) -> str:
         """Refuse what links cannot be made from, as opening a store view does."""
@@ -72,6 +89,13 @@ class StoreViewForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at
         ):
             raise forms.ValidationError(str(stores.BadBaseURL(url=url)))
         return url
+
+
+def _page(address: str) -> str:
+    address = address.strip()
+    if address and not address.startswith("/"):
+        _check_url(address)
+    return address
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
