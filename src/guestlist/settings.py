@@ -221,6 +221,8 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_RATE_LIMITS = {"signup_address": "5/h/key"}
+"""Besides allauth's own: how often one address is mailed because somebody registers it."""
 
 
 # --- Security ----------------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from guestlist.customers.models import Customer, User
-from guestlist.invitations.models import PendingJoin
+from guestlist.invitations import links
+from guestlist.invitations.models import Channel, PendingJoin
 from guestlist.mail.accounts import CONFIRM, RESET
-from guestlist.mail.models import Message
+from guestlist.mail.models import Message, MessageState
 from guestlist.storefront import accounts
 from tests import make
 
@@ -408,3 +409,31 @@ def test_first_page_is_small_without_fonts(view, client) -> None:
         size += Path(str(finders.find(name))).stat().st_size
 
     assert size < 60_000
+
+
+@pytest.mark.requirement("trust-14")
+@pytest.mark.parametrize("email", ["noor@example.org", "emma@example.com"])
+def test_address_is_not_mailed_without_end_because_somebody_registers_it(view, emma, email) -> None:
+    queued = Message.objects.count()
+    for number in range(8):
+        visitor = Client(REMOTE_ADDR=f"203.0.113.{number}")
+        answer = visitor.post("/account/signup/", FORM | {"email": email.upper() if number % 2 else email})
+        Message.objects.update(state=MessageState.SENT)
+
+    assert answer.status_code == 422
+    assert "too often" in words(answer)
+    assert Message.objects.count() == queued + 5
+
+
+@pytest.mark.requirement("trust-14")
+def test_owner_of_the_mailbox_joins_however_often_others_registered_it(view, emma, now) -> None:
+    one = make.sent_invitation(emma, address="noor@example.org", now=now)
+    for number in range(8):
+        Client(REMOTE_ADDR=f"203.0.113.{number}").post("/account/signup/", FORM)
+    friend = Client()
+    friend.get(f"/invitation/{links.token(one, Channel.MAIL)}/")
+
+    answer = friend.post("/invitation/register/", FORM)
+
+    assert answer.status_code == 302
+    assert Customer.objects.filter(email="noor@example.org").exists()

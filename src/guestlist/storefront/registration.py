@@ -69,6 +69,11 @@ def registered(request: HttpRequest, form: RegisterForm, *, link: Link | None) -
     if not form.is_valid():
         return None
     data = form.cleaned_data
+    if not _reads_mailbox(link, data["email"]) and not ratelimit.consume(
+        request, action="signup_address", key=data["email"]
+    ):
+        form.add_error(None, get_adapter(request).error_messages["rate_limited"])
+        return None
     try:
         return actions.register(
             store_view=request.store_view,  # type: ignore[attr-defined]
@@ -86,6 +91,13 @@ def registered(request: HttpRequest, form: RegisterForm, *, link: Link | None) -
     except Refusal as refusal:
         form.add_error(None, str(refusal))
     return None
+
+
+def _reads_mailbox(link: Link | None, address: str) -> bool:
+    """Tell whose tries are not counted: everybody else's mail the address, the owner's must not wait for theirs."""
+    if link is None or not link.proves_mailbox or link.invitation.address_hash is None:
+        return False
+    return rules.is_addressee(link.invitation, address)
 
 
 def after(request: HttpRequest, joined: actions.Joined) -> HttpResponse:
