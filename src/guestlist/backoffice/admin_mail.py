@@ -11,6 +11,7 @@ from django.contrib.admin import display
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
+from guestlist.backoffice import access
 from guestlist.backoffice.labels import STATES
 from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsites, OwnWebsitesOfView, Table
@@ -84,7 +85,15 @@ class TemplateTable(Table):
             purpose = version.template.purpose
             shown = [previews.of_sample(text, purpose=purpose) for text in version.texts.order_by("language")]
         return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "version": version, "previews": shown}
+            request,
+            object_id,
+            form_url,
+            {
+                **(extra_context or {}),
+                "version": version,
+                "previews": shown,
+                "may_edit": access.of(request).actor.may(Permission.TEMPLATES, None),
+            },
         )
 
 

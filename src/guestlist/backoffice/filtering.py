@@ -39,7 +39,7 @@ class FilterForm(forms.Form):
     group = forms.ChoiceField(label=gettext_lazy("Invitee group"), required=False)
     occasion = forms.ChoiceField(label=gettext_lazy("Occasion"), required=False)
     inviter = forms.CharField(label=gettext_lazy("Inviter"), required=False)
-    invitee = forms.IntegerField(label=gettext_lazy("Invitee"), required=False, widget=forms.HiddenInput)
+    invitee = forms.CharField(label=gettext_lazy("Invitee"), required=False)
     id = forms.IntegerField(label=gettext_lazy("ID"), required=False)
     sent_from = forms.DateField(label=gettext_lazy("Sent from"), required=False)
     sent_to = forms.DateField(label=gettext_lazy("Sent until"), required=False)
@@ -66,7 +66,8 @@ class FilterForm(forms.Form):
             field.choices = [("", _("All")), *offered]
         for name in ("sent_from", "sent_to", "registered_from", "registered_to"):
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"})
-        self.fields["inviter"].widget.attrs["placeholder"] = _("E-mail address or ID")
+        for name in ("inviter", "invitee"):
+            self.fields[name].widget.attrs["placeholder"] = _("E-mail address or ID")
         self.fields["email"].widget.attrs["minlength"] = filters.MIN_EMAIL
         if problem is not None and (name := str(problem.data.get("field"))) in self.fields:
             attributes = {"aria-invalid": "true", "aria-describedby": "filter-problem"}
@@ -90,8 +91,8 @@ class FilterForm(forms.Form):
             return str(dict(field.choices).get(value, value))  # type: ignore[arg-type]
         if isinstance(field, forms.DateField):
             return formats.date_format(field.to_python(value), "j M Y")  # type: ignore[arg-type]
-        if name == "inviter" and value == filters.NONE:
-            return _("Staff")
+        if value == filters.NONE:
+            return _("Staff") if name == "inviter" else _("nobody yet")
         if name in {"inviter", "invitee"} and value.isdigit():
             known = Customer.objects.visible_to(self.staff.actor).filter(pk=value).first()
             return str(known) if known else value

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from guestlist.backoffice import adding, configuration, detail, health, listing, selected
+from guestlist.backoffice import (
+    adding,
+    configuration,
+    detail,
+    health,
+    listing,
+    selected,
+    template_editing,
+)
 from guestlist.backoffice.site import site
 
 _views = [
@@ -16,6 +24,8 @@ _views = [
     path("invitations/<int:pk>/resend/", site.admin_view(detail.resend), name="invitation_resend"),
     path("invitations/<int:pk>/message/", site.admin_view(detail.message), name="invitation_message"),
     path("invitations/<int:pk>/link/", site.admin_view(detail.link), name="invitation_link"),
+    path("mail-templates/<int:pk>/edit/", site.admin_view(template_editing.edit), name="template_edit"),
+    path("mail-templates/<int:pk>/make/", site.admin_view(template_editing.make), name="template_make"),
     path("configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"),
 ]
 _tables, _app, _namespace = site.urls

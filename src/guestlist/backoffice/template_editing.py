@@ -1,0 +1,141 @@
+"""Mail templates of the shop's own: made from a kept one, changed, and checked before anything uses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from guestlist.backoffice import access
+from guestlist.mail import actions as mail
+from guestlist.mail import editing
+from guestlist.mail import variables as mail_variables
+from guestlist.mail.models import Template, TemplateText
+from guestlist.refusal import Refusal
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MAX_TEXT = 20_000
+_MAX_MJML = 100_000
+_PARTS = ("subject", "text", "mjml")
+
+
+class TemplateForm(forms.Form):
+    """A template's name, and its words in each language; a language that is left empty is not kept."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(*args, **kwargs)
+        for language, _name in settings.LANGUAGES:
+            self.fields[f"subject_{language}"] = forms.CharField(
+                label=gettext_lazy("Subject"), max_length=250, required=False
+            )
+            self.fields[f"text_{language}"] = forms.CharField(
+                label=gettext_lazy("Text part"),
+                max_length=_MAX_TEXT,
+                required=False,
+                strip=False,
+                widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+            )
+            self.fields[f"mjml_{language}"] = forms.CharField(
+                label=gettext_lazy("Design (MJML)"),
+                max_length=_MAX_MJML,
+                required=False,
+                strip=False,
+                widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false"}),
+            )
+
+    def languages(self) -> list[tuple[str, Any, list[forms.BoundField]]]:
+        """Return code, name and fields of each language, in the order of the page."""
+        return [
+            (code, name, [self[f"{part}_{code}"] for part in _PARTS]) for code, name in settings.LANGUAGES
+        ]
+
+    def words(self) -> list[editing.Words]:
+        """Return what is filled in."""
+        found = []
+        for code, _name in settings.LANGUAGES:
+            # Browsers send line ends as two characters; a template has one.
+            subject, text, mjml = (
+                self.cleaned_data[f"{part}_{code}"].replace("\r\n", "\n") for part in _PARTS
+            )
+            if subject.strip() or text.strip() or mjml.strip():
+                found.append(editing.Words(code, subject, text, mjml))
+        return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def make(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make a template of the shop's own from a kept one."""
+    return _edited(request, _template(request, pk), own=None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change a template of the shop's own: what is saved counts for mail that is queued from then on."""
+    template = _template(request, pk)
+    if template.is_builtin:
+        return redirect("admin:template_make", pk)
+    return _edited(request, template, own=template)
+
+
+def _template(request: HttpRequest, pk: int) -> Template:
+    # Templates serve every website, so whoever changes one needs the right at all of them.
+    access.of(request).actor.require(Permission.TEMPLATES, None)
+    found = Template.objects.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _edited(request: HttpRequest, origin: Template, *, own: Template | None) -> HttpResponse:
+    if request.method != "POST":
+        texts = mail.current_version(origin.code).texts.order_by("language")
+        return _page(request, origin, own, TemplateForm(initial=_initial(texts, own)))
+    form = TemplateForm(request.POST)
+    if form.is_valid():
+        try:
+            version = editing.save_template(
+                template=own,
+                name=form.cleaned_data["name"],
+                purpose=origin.purpose,
+                words=form.words(),
+                now=timezone.now(),
+            )
+        except editing.UnusableWords as refusal:
+            form.add_error(f"mjml_{refusal.data['language']}", str(refusal))
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("The template was saved as version %(n)s.") % {"n": version.number})
+            return redirect("admin:guestlist_mail_template_change", version.template_id)
+    return _page(request, origin, own, form)
+
+
+def _initial(texts: Iterable[TemplateText], own: Template | None) -> dict[str, str]:
+    initial = {"name": own.name if own else ""}
+    for text in texts:
+        initial |= {f"{part}_{text.language}": getattr(text, part) for part in _PARTS}
+    return initial
+
+
+def _page(request: HttpRequest, origin: Template, own: Template | None, form: TemplateForm) -> HttpResponse:
+    context = {
+        **access.context(request),
+        "title": _("Change a mail template") if own else _("Make a mail template"),
+        "origin": origin,
+        "form": form,
+        "variables": mail_variables.variables_of(origin.purpose).values(),
+    }
+    return render(request, "backoffice/template_form.html", context, status=422 if form.errors else 200)

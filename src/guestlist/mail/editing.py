@@ -1,0 +1,121 @@
+"""Templates that staff make: checked whole, compiled, and kept as a new version each time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from guestlist.mail import templates
+from guestlist.mail.models import Template, TemplateText, TemplateVersion
+from guestlist.refusal import Refusal
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+_CODE_LENGTH = 40
+
+
+class BuiltInTemplate(Refusal):
+    """The templates that come with the product stay as they are."""
+
+    code = "built_in_template"
+    message = _("A built-in template stays as it is. Make one of your own from it.")
+
+
+class NoWords(Refusal):
+    """A template without a single language."""
+
+    code = "no_words"
+    message = _("Fill in subject, text and design in at least one language.")
+
+
+class UnusableWords(Refusal):
+    """The words of one language cannot be used; the version that was there stays."""
+
+    code = "unusable_words"
+    message = _("%(reason)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a template says in one language: subject and text part, and the design as MJML."""
+
+    language: str
+    subject: str
+    text: str
+    mjml: str
+
+
+@transaction.atomic
+def save_template(
+    *,
+    template: Template | None,
+    name: str,
+    purpose: str,
+    words: Sequence[Words],
+    now: datetime.datetime,
+) -> TemplateVersion:
+    """Keep a template's words as its newest version; without a template, make one. What is queued keeps its version.
+
+    Saving the same words again makes no new version.
+
+    :raises BuiltInTemplate: when it is one that comes with the product.
+    :raises NoWords: when no language is filled in.
+    :raises UnusableWords: when one cannot be compiled; ``language`` in its data tells which. Nothing is kept then.
+    """
+    if template is not None and template.is_builtin:
+        raise BuiltInTemplate
+    if not words:
+        raise NoWords
+    compiled = [(one, _compiled(one, purpose)) for one in words]
+    kept = template or Template(code=_free_code(name), purpose=purpose)
+    kept.name = name
+    kept.save()
+    digest = _digest(words)
+    newest = TemplateVersion.objects.filter(template=kept).order_by("-number").first()
+    if newest is not None and newest.digest == digest:
+        return newest
+    version = TemplateVersion.objects.create(
+        template=kept, number=newest.number + 1 if newest else 1, digest=digest, created_at=now
+    )
+    TemplateText.objects.bulk_create(
+        TemplateText(
+            version=version,
+            language=one.language,
+            subject=one.subject,
+            text=one.text,
+            mjml=one.mjml,
+            html=html,
+        )
+        for one, html in compiled
+    )
+    return version
+
+
+def _compiled(words: Words, purpose: str) -> str:
+    try:
+        return templates.validate(purpose=purpose, subject=words.subject, text=words.text, mjml=words.mjml)
+    except Refusal as refusal:
+        raise UnusableWords(language=words.language, reason=str(refusal)) from refusal
+
+
+def _free_code(name: str) -> str:
+    wanted = slugify(name)[:_CODE_LENGTH] or "template"
+    taken = set(Template.objects.filter(code__startswith=wanted).values_list("code", flat=True))
+    numbered = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
+    return next(code for code in (wanted, *numbered) if code not in taken)
+
+
+def _digest(words: Sequence[Words]) -> str:
+    made = hashlib.sha256()
+    for one in words:
+        for part in (one.language, one.subject, one.text, one.mjml):
+            made.update(len(part.encode()).to_bytes(8, "big"))
+            made.update(part.encode())
+    return made.hexdigest()
