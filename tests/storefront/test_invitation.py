@@ -168,6 +168,14 @@ def confirmation_path():
     return CONFIRM.values([message.subject_id], now=make.NOW)[message.subject_id].variables["action_path"]
 
 
+def test_friend_lands_on_the_occasions_page_when_confirming_a_copied_link(emma, now) -> None:
+    event = make.occasion(emma.website, page="/autumn/")
+    browser = opened(make.invitation(emma, address=FRIEND, occasion=event, now=now), channel=Channel.SHARED)
+    browser.post(PAGE + "register/", FORM)
+
+    assert browser.post(confirmation_path())["Location"] == "/autumn/"
+
+
 @pytest.mark.requirement("trust-7")
 def test_confirming_does_not_sign_in_when_it_happens_in_another_browser(one) -> None:
     opened(one, channel=Channel.SHARED).post(PAGE + "register/", FORM)

@@ -87,8 +87,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return True
 
     def _refused(self, request: HttpRequest, user: User) -> Refusal | None:
+        # Which makes forms of accounts, and those ask this adapter.
+        from guestlist.storefront.registration import landing
+
         try:
-            actions.confirm(
+            joined = actions.confirm(
                 user=user,
                 store_view=request.store_view,  # type: ignore[attr-defined]
                 config=config_of(request),
@@ -96,7 +99,15 @@ class AccountAdapter(DefaultAccountAdapter):
             )
         except Refusal as refusal:
             return refusal
+        request.guestlist_landing = landing(joined)  # type: ignore[attr-defined]
         return None
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        """Land whoever joined by confirming, and is signed in, where the invitation leads."""
+        landed: str = getattr(self.request, "guestlist_landing", "")
+        if landed and self.request.user == email_address.user:
+            return landed
+        return str(super().get_email_verification_redirect_url(email_address))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:  # noqa: ARG002, ANN401 - allauth's
         """Count failed sign-ins by address alone: allauth adds the host, whose port and case are the visitor's to spell."""
