@@ -125,6 +125,7 @@ def test_filter_keeps_website_view_group_and_occasion_by_id(owner, several, view
     assert ids(owner, f"?group={accepted.invitee.group_id}") == [accepted.pk]
     assert ids(owner, f"?occasion={accepted.occasion_id}") == [accepted.pk]
     assert ids(owner, f"?invitee={accepted.invitee_id}") == [accepted.pk]
+    assert ids(owner, f"?invitee={accepted.invitee.email}") == [accepted.pk]
     assert ids(owner, f"?id={kept.pk}") == [kept.pk]
     assert len(ids(owner, f"?inviter={accepted.inviter_id}")) == 4
 

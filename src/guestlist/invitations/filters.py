@@ -59,7 +59,7 @@ class Filter:
     group: int | str | None = None
     occasion: int | str | None = None
     inviter: int | str | None = None
-    invitee: int | None = None
+    invitee: int | str | None = None
     sent_from: datetime.date | None = None
     sent_to: datetime.date | None = None
     registered_from: datetime.date | None = None
@@ -86,13 +86,15 @@ class Filter:
     def apply(self, invitations: QuerySet[Invitation], *, now: datetime.datetime) -> QuerySet[Invitation]:
         """Keep the invitations that match; days are those of ``now``'s time zone."""
         where = Q()
-        for name in ("id", "website", "store_view", "invitee"):
+        for name in ("id", "website", "store_view"):
             if getattr(self, name) is not None:
                 where &= Q(**{name: getattr(self, name)})
         if self.occasion is not None:
             where &= Q(occasion=None if self.occasion == NONE else self.occasion)
         if self.inviter is not None:
-            where &= _of_inviter(self.inviter)
+            where &= _of_person("inviter", self.inviter)
+        if self.invitee is not None:
+            where &= _of_person("invitee", self.invitee)
         if self.group is not None:
             where &= _of_group(self.group)
         if self.email is not None:
@@ -125,10 +127,10 @@ def _of_group(group: int | str) -> Q:
     )
 
 
-def _of_inviter(inviter: int | str) -> Q:
-    if isinstance(inviter, int):
-        return Q(inviter=inviter)
-    return Q(inviter=None) if inviter == NONE else Q(inviter__email=inviter)
+def _of_person(name: str, person: int | str) -> Q:
+    if person == NONE:
+        return Q(**{name: None})
+    return Q(**{name: person}) if isinstance(person, int) else Q(**{f"{name}__email": person})
 
 
 def _within(name: str, first: datetime.date | None, last: datetime.date | None, now: datetime.datetime) -> Q:
@@ -156,8 +158,8 @@ def _number_or_none(name: str, text: str) -> int | str:
     return NONE if text == NONE else _number(name, text)
 
 
-def _inviter(name: str, text: str) -> int | str:
-    """Read an inviter: the id, the whole address, or that there is none."""
+def _person(name: str, text: str) -> int | str:
+    """Read an inviter or invitee: the id, the whole address, or that there is none."""
     if "@" not in text:
         return _number_or_none(name, text)
     try:
@@ -205,8 +207,8 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "store_view": _number,
     "group": _number_or_none,
     "occasion": _number_or_none,
-    "inviter": _inviter,
-    "invitee": _number,
+    "inviter": _person,
+    "invitee": _person,
     "sent_from": _day,
     "sent_to": _day,
     "registered_from": _day,
