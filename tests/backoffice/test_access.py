@@ -192,6 +192,26 @@ def test_website_manager_changes_own_store_view_and_no_group(manager, view) -> N
     assert '"_save"' not in page
 
 
+def test_website_manager_leads_no_links_elsewhere(manager, view, other_view) -> None:
+    data = {
+        "name": "Renamed",
+        "code": view.code,
+        "language": "en",
+        "currency": "EUR",
+        "time_zone": "Europe/Amsterdam",
+        "base_url": f"{other_view.base_url}/account",
+        "accent_color": "#7a2e3a",
+    }
+    before = view.base_url
+    assert manager.post(f"/staff/guestlist_stores/storeview/{view.pk}/change/", data).status_code == 302
+    view.refresh_from_db()
+    assert (view.name, view.base_url) == ("Renamed", before)
+    answer = manager.post(
+        "/staff/guestlist_stores/storeview/add/", data | {"website": view.website_id, "code": "x"}
+    )
+    assert answer.status_code == 403
+
+
 @pytest.mark.parametrize("name", ["customer", "customergroup", "user", "role"])
 def test_row_is_never_deleted_when_it_is_a_persons(owner, view, name) -> None:
     customer = make.customer(view)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+def _configures_all(request: HttpRequest) -> bool:
+    return access.of(request).actor.may(Permission.CONFIGURE, None)
+
+
 @admin.register(Website, site=site)
 class WebsiteTable(Table):
     """Websites."""
@@ -35,7 +39,7 @@ class WebsiteTable(Table):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Let those add websites who may configure all."""
-        return access.of(request).actor.may(Permission.CONFIGURE, None)
+        return _configures_all(request)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Ask for the default store view once there can be one."""
@@ -88,9 +92,19 @@ class StoreViewTable(Table):
         ),
     )
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let those add store views who may configure all: a new base URL can lie in the way of another website's."""
+        return _configures_all(request)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Keep a store view at its website: invitations and accounts hang on it."""
-        return ("website",) if obj else ()
+        """Keep a store view at its website: invitations and accounts hang on it.
+
+        Its base URL is for those who may configure all. Links for people of every website are made of it, owners' own
+        included, and the longest one wins: it could take another website's pages.
+        """
+        if not obj:
+            return ()
+        return ("website",) if _configures_all(request) else ("website", "base_url")
 
     def save_model(
         self,
