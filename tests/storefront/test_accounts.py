@@ -12,7 +12,7 @@ from guestlist.customers.models import Customer, User
 from guestlist.invitations import links
 from guestlist.invitations.models import Channel, PendingJoin
 from guestlist.mail.accounts import CONFIRM, RESET
-from guestlist.mail.models import Message, MessageState
+from guestlist.mail.models import Message, MessageState, SenderIdentity
 from guestlist.storefront import accounts
 from tests import make
 
@@ -411,15 +411,30 @@ def test_first_page_is_small_without_fonts(view, client) -> None:
     assert size < 60_000
 
 
+def test_visitor_reads_no_sentence_for_staff_when_the_shop_is_not_set_up(view, caplog) -> None:
+    SenderIdentity.objects.all().delete()
+
+    answer = Client().post("/account/signup/", FORM)
+
+    assert answer.status_code == 422
+    assert "its set-up is not finished" in words(answer)
+    assert "sender identity" not in words(answer)
+    assert "sender identity" in caplog.text
+    assert not User.objects.filter(email="noor@example.org").exists()
+
+
 @pytest.mark.requirement("trust-14")
 @pytest.mark.parametrize("email", ["noor@example.org", "emma@example.com"])
 def test_address_is_not_mailed_without_end_because_somebody_registers_it(view, emma, email) -> None:
     queued = Message.objects.count()
+    answers = []
     for number in range(8):
         visitor = Client(REMOTE_ADDR=f"203.0.113.{number}")
-        answer = visitor.post("/account/signup/", FORM | {"email": email.upper() if number % 2 else email})
+        typed = email.upper() if number % 2 else email
+        answers.append(visitor.post("/account/signup/", FORM | {"email": typed}))
         Message.objects.update(state=MessageState.SENT)
 
+    answer = answers[-1]
     assert answer.status_code == 422
     assert "too often" in words(answer)
     assert Message.objects.count() == queued + 5

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from guestlist.invitations import actions, rules
 from guestlist.refusal import Refusal
-from guestlist.storefront import theme
+from guestlist.storefront import errors, theme
 from guestlist.storefront.gate import config_of
 
 _A_YEAR = 365 * 24 * 60 * 60
@@ -58,7 +58,7 @@ def become_customer(request: HttpRequest) -> HttpResponse:
             now=timezone.now(),
         )
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, errors.sentence(refusal))
     else:
         messages.success(request, _("Welcome! Your account is ready."))
     return redirect("storefront:account")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from guestlist.invitations import actions, rules
 from guestlist.mail import accounts
 from guestlist.refusal import Refusal
+from guestlist.storefront import errors
 from guestlist.storefront.gate import config_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class AccountAdapter(DefaultAccountAdapter):
                 return False
             refusal = self._refused(request, user)
         if refusal is not None:
-            messages.error(request, str(refusal))
+            messages.error(request, errors.sentence(refusal))
             return True
         if request.user.is_authenticated:
             return True

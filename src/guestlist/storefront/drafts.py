@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from guestlist import addresses
 from guestlist.invitations import actions
 from guestlist.invitations.message import MessageHasControls, MessageHasLink, MessageTooLong
+from guestlist.storefront import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,7 +120,7 @@ class Draft:
             return replace(self, addresses=kept, errors={0: str(refusal)})
         if isinstance(refusal, (MessageTooLong, MessageHasLink, MessageHasControls)):
             return replace(self, addresses=kept, message_error=str(refusal))
-        return replace(self, addresses=kept, whole=str(refusal))
+        return replace(self, addresses=kept, whole=errors.sentence(refusal))
 
     def rows(self) -> list[Row]:
         """Give the fields to show: at least one, the first problem with the focus."""

@@ -1,7 +1,8 @@
-"""The answer to a form whose CSRF token is missing or too old."""
+"""What visitors read when something is refused, missing or broken, and when a form's token is too old."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from guestlist.refusal import Refusal
+
+log = logging.getLogger(__name__)
+
+_NOT_SET_UP = frozenset({"no_sender", "no_template", "no_default_group"})
+"""Refusals that only staff can do something about; their sentences are for staff."""
 
 
 def keeps_form[V: Callable[..., HttpResponseBase]](view: V) -> V:
@@ -67,4 +73,7 @@ def sentence(refusal: Refusal) -> str:
     """Say a refusal to customers and friends, who do not know the states by the names that staff use."""
     if isinstance(refusal, MoveNotAllowed):
         return _("This invitation has changed in the meantime, so this is no longer possible.")
+    if refusal.code in _NOT_SET_UP:
+        log.error("A visitor was refused: %s", refusal)
+        return _("This shop cannot do that yet: its set-up is not finished. Please tell the shop.")
     return str(refusal)

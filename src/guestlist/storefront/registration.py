@@ -89,7 +89,7 @@ def registered(request: HttpRequest, form: RegisterForm, *, link: Link | None) -
     except (addresses.MalformedAddress, actions.AddressTaken, rules.WrongAddress) as refusal:
         form.add_error("email", str(refusal))
     except Refusal as refusal:
-        form.add_error(None, str(refusal))
+        form.add_error(None, errors.sentence(refusal))
     return None
 
 
