@@ -127,6 +127,7 @@ def test_rows_are_kept_when_they_match_each_filter() -> None:
     assert kept(inviter=emma.pk) == kept(inviter=emma.email) == {expired, sent, accepted}
     assert kept(inviter="none") == {kept_back, bounced, occasional}
     assert kept(invitee=accepted.invitee_id) == {accepted}
+    assert accepted.invitee is not None
     assert kept(invitee=str(accepted.invitee.email).upper()) == {accepted}
     assert accepted not in kept(invitee="none")
     assert kept(occasion=party.pk) == {occasional}

@@ -40,7 +40,7 @@ def of(
     if text is None:
         raise actions.NoTemplate(template=template)
     identity = SenderIdentity.objects.filter(website=store_view.website_id, code=sender).first()
-    return _filled(text, purpose, shop.variables(store_view) | values, str(identity or store_view.name))
+    return _filled(text, purpose, {**shop.variables(store_view), **values}, str(identity or store_view.name))
 
 
 def of_sample(text: TemplateText, *, purpose: str) -> Preview:
