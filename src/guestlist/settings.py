@@ -98,9 +98,13 @@ GUESTLIST_SMTP_URL = _environment("GUESTLIST_SMTP_URL")
 def _database(url: str) -> dict[str, Any]:
     if not url:
         DATA.mkdir(parents=True, exist_ok=True)
+        file = DATA / "guestlist.sqlite3"
+        if not file.exists():
+            # Addresses and sessions are its owner's alone; SQLite's files beside it get the same mode.
+            file.touch(mode=0o600)
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA / "guestlist.sqlite3",
+            "NAME": file,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
