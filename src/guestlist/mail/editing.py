@@ -74,6 +74,8 @@ def save_template(
     if not words:
         raise NoWords
     compiled = [(one, _compiled(one, purpose)) for one in words]
+    # Who saves at the same moment waits here, or two would take the same code or the same number.
+    list(Template.objects.select_for_update(no_key=True).filter(is_builtin=True).order_by("pk"))
     kept = template or Template(code=_free_code(name), purpose=purpose)
     kept.name = name
     kept.save()
