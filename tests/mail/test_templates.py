@@ -238,3 +238,10 @@ def test_refusals_have_sentences_in_dutch():
         check(text="{{ nobody }}")
     with translation.override("nl"):
         assert "Regel 1" in str(caught.value)
+
+
+@pytest.mark.requirement("trust-27")
+@pytest.mark.parametrize("inside", ["<div>" * 20_000 + "</div>" * 20_000, "x" * 3_000_000])
+def test_a_design_that_would_exhaust_the_compiler_is_refused(inside):
+    with pytest.raises(markup.MalformedMarkup):
+        check(design=mjml(inside))

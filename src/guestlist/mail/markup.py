@@ -20,6 +20,10 @@ _REFUSED_TAGS = frozenset(
     {"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "svg", "math"}
     | {"form", "input", "button", "textarea", "select"}
 )
+MAX_SOURCE = 200_000
+"""Characters of a design: no mail needs more."""
+MAX_TAGS = 2_000
+"""Tags of a design: the compiler goes down into each, and a deep enough one would end the whole process."""
 _REFUSED_SOURCE = re.compile(r"<\s*(mj-include|mj-font)\b|(@import)\b", re.IGNORECASE)
 _LINKS = frozenset({"href", "src", "background", "action", "srcset"})
 _SAFE_LINK = re.compile(r"\s*(https?:|mailto:|tel:|#)", re.IGNORECASE)
@@ -52,9 +56,11 @@ class MisplacedVariable(Refusal):
 def compile_mjml(source: str) -> str:
     """Return the HTML of an MJML source; template tags in text and in attributes' values survive, `@media` rules too.
 
-    :raises MalformedMarkup: when the compiler does not take it.
+    :raises MalformedMarkup: when the compiler does not take it, or it is too large to be given to it.
     :raises RefusedMarkup: when it includes files or loads fonts or styles from elsewhere.
     """
+    if len(source) > MAX_SOURCE or source.count("<") > MAX_TAGS:
+        raise MalformedMarkup(reason="too large")
     if found := _REFUSED_SOURCE.search(source):
         raise RefusedMarkup(words=found[1] or found[2])
     try:
