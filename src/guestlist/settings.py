@@ -158,7 +158,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_htmx",
     "allauth",
     "allauth.account",
 ]
@@ -176,7 +175,6 @@ MIDDLEWARE = [
     "guestlist.customers.middleware.CustomerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 
@@ -225,8 +223,8 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_RATE_LIMITS = {"signup_address": "5/h/key"}
-"""Besides allauth's own: how often one address is mailed because somebody registers it."""
+ACCOUNT_RATE_LIMITS = {"signup_address": "5/h/key", "reset_password": "20/m/ip,5/h/key"}
+"""Besides allauth's own: how often one address is mailed because somebody registers it, or forgot its password."""
 
 
 # --- Security ----------------------------------------------------------------------------------------------------------

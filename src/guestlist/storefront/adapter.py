@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from guestlist.customers.models import User
+
+log = logging.getLogger(__name__)
 
 REGISTERED = "guestlist_registered"
 """Session key of the user who registered in this browser: confirming here also signs in."""
@@ -61,12 +64,16 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:  # noqa: ARG002 - allauth's
         """Queue a mail about an account; its words and secrets are made when it leaves."""
-        accounts.queue(
-            _MAILS[template_prefix],
-            user=context["user"],
-            store_view=self.request.store_view,
-            now=timezone.now(),
-        )
+        try:
+            accounts.queue(
+                _MAILS[template_prefix],
+                user=context["user"],
+                store_view=self.request.store_view,
+                now=timezone.now(),
+            )
+        except Refusal as refusal:
+            # Said to the shop, not to the visitor: only addresses that have an account come this far.
+            log.error("Account mail cannot be queued: %s %s", refusal.code, refusal)  # noqa: TRY400 - no mistake of ours
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Note that the mailbox is proven, and finish the registration that waited for it."""

@@ -184,7 +184,9 @@ def _declined(visit: Visit, what: str) -> str:
         return _("Noted. Nobody can invite you through this shop any more.")
     if what not in {"decline", "unknown"}:
         raise Http404
-    actions.decline(invitation=invitation, now=visit.now, unknown_person=what == "unknown")
+    # Only whoever reads the invited mailbox can complain of its sender; a link that was passed on says no, and no more.
+    unknown = what == "unknown" and visit.link.proves_mailbox
+    actions.decline(invitation=invitation, now=visit.now, unknown_person=unknown)
     if what == "unknown":
         return _("Thank you for telling us. The invitation is withdrawn, and the shop knows.")
     return _("The invitation is declined. Thank you for answering.")

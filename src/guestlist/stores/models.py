@@ -45,7 +45,7 @@ class Website(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("default store view"),
-        help_text=_("Where visitors land who have not chosen a language."),
+        help_text=_("The one that staff are offered first."),
     )
 
     objects = WebsiteQuerySet.as_manager()

@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                     "default_store_view",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Where visitors land who have not chosen a language.",
+                        help_text="The one that staff are offered first.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
