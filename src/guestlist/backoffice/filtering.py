@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import formats
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from guestlist.backoffice.labels import EXPIRED
 from guestlist.customers.models import Customer, CustomerGroup
@@ -90,7 +90,7 @@ class FilterForm(forms.Form):
         if isinstance(field, forms.ChoiceField):
             return str(dict(field.choices).get(value, value))  # type: ignore[arg-type]
         if isinstance(field, forms.DateField):
-            return formats.date_format(field.to_python(value), "j M Y")  # type: ignore[arg-type]
+            return formats.date_format(field.to_python(value), pgettext("date format", "j M Y"))  # type: ignore[arg-type]
         if value == filters.NONE:
             return _("Staff") if name == "inviter" else _("nobody yet")
         if name in {"inviter", "invitee"} and value.isdigit():

@@ -66,7 +66,8 @@ def _missing(staff: Staff) -> list[dict[str, str]]:
     wanted += [
         ("stores_storeview", _("“%(name)s” has no store view yet, so it has no pages."), one.name)
         for one in mine
-        if one.pk not in answering
+        # Who may not say where a website answers cannot make one either.
+        if one.pk not in answering and staff.actor.may(Permission.CONFIGURE, None)
     ]
     wanted += [
         ("customers_defaultgroup", _("“%(name)s” has no default group yet for new customers."), one.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
@@ -21,7 +21,6 @@ from guestlist.invitations.models import Invitation
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Mapping
 
     from django.db.models import QuerySet
@@ -148,8 +147,3 @@ def _query(query: Any, **changes: str | None) -> str:  # noqa: ANN401 - a QueryD
     for name, value in changes.items():
         changed[name] = value
     return f"?{changed.urlencode()}"
-
-
-def day(value: datetime.date) -> str:
-    """Return a day as people write it."""
-    return formats.date_format(value, "j M Y")
