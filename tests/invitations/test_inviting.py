@@ -427,21 +427,6 @@ def test_address_is_invited_anew_when_staffs_earlier_invitation_is_over(ended: s
     assert verdict.invitation.repeat == 1
 
 
-def test_examining_as_staff_makes_nothing_when_all_is_well() -> None:
-    view = make.store_view()
-
-    examined = invitations.examine_as_staff(
-        actor=make.actor(),
-        store_view=view,
-        addresses=["a@example.com", "x"],
-        config=make.options(),
-        now=make.NOW,
-    )
-
-    assert codes(examined) == ["invited", "malformed_address"]
-    assert nothing_was_made()
-
-
 @pytest.mark.requirement("trust-16")
 def test_staff_are_refused_when_they_may_not_add_or_send_there() -> None:
     view, elsewhere = make.store_view(), make.store_view()
@@ -451,10 +436,6 @@ def test_staff_are_refused_when_they_may_not_add_or_send_there() -> None:
     for actor in (support, stranger, make.by(make.customer(view))):
         with pytest.raises(NotPermitted):
             add(view, "friend@example.com", actor=actor)
-        with pytest.raises(NotPermitted):
-            invitations.examine_as_staff(
-                actor=actor, store_view=view, addresses=["a@b.nl"], config=make.options(), now=make.NOW
-            )
     assert nothing_was_made()
 
 

@@ -15,17 +15,10 @@ from guestlist.invitations.actions.closing import (
     saw,
 )
 from guestlist.invitations.actions.inviting import (
-    AlreadyInvited,
-    ItIsYou,
     MessagesNotAllowed,
     NobodyInvited,
-    OpenInvitation,
-    Repeated,
-    Suppressed,
     TooManyAddresses,
-    Verdict,
     examine,
-    examine_as_staff,
     invite,
     invite_as_staff,
     save_message,
@@ -38,13 +31,20 @@ from guestlist.invitations.actions.joining import (
     join,
     register,
 )
+from guestlist.invitations.actions.judging import (
+    AlreadyInvited,
+    ItIsYou,
+    OpenInvitation,
+    Repeated,
+    Suppressed,
+    Verdict,
+)
 from guestlist.invitations.actions.ordering import record_order
 from guestlist.invitations.actions.sending import (
     AlreadyCustomer,
     AlreadyOnItsWay,
     NoResendsLeft,
     NotMailable,
-    link_url,
     resend,
     send_fresh,
     send_many,
@@ -75,11 +75,9 @@ __all__ = [
     "discard",
     "discard_many",
     "examine",
-    "examine_as_staff",
     "invite",
     "invite_as_staff",
     "join",
-    "link_url",
     "never_again",
     "record_order",
     "register",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from guestlist import addresses as mailbox
@@ -15,18 +13,16 @@ from guestlist.customers.actions import clean_name
 from guestlist.customers.models import Customer
 from guestlist.invitations import figures, lifecycle, rules
 from guestlist.invitations import message as words
-from guestlist.invitations.actions import moves, sending
-from guestlist.invitations.actions.sending import AlreadyCustomer, NotMailable
+from guestlist.invitations.actions import judging, moves, sending
+from guestlist.invitations.actions.judging import Candidate, Verdict, Wish
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import (
-    OPEN,
     EventKind,
     Invitation,
     InvitationAddress,
     InvitationEvent,
     InvitationNote,
 )
-from guestlist.mail import suppression
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Actor, ActorKind, Permission
 from guestlist.stores.models import Website
@@ -34,8 +30,6 @@ from guestlist.stores.models import Website
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Sequence
-
-    from django.db.models import QuerySet
 
     from guestlist.customers.models import CustomerGroup
     from guestlist.invitations.config import Invitations
@@ -68,97 +62,6 @@ class MessagesNotAllowed(Refusal):
 
     code = "messages_not_allowed"
     message = _("You cannot add a message of your own here.")
-
-
-class Repeated(Refusal):
-    """The same address stands in the form twice."""
-
-    code = "repeated"
-    message = _("You entered this address twice.")
-
-
-class ItIsYou(Refusal):
-    """Inviters cannot invite themselves."""
-
-    code = "it_is_you"
-    message = _("That is you.")
-
-
-class AlreadyInvited(Refusal):
-    """The inviter has invited this address before, whatever became of it."""
-
-    code = "already_invited"
-    message = _("You have already invited this person.")
-
-
-class OpenInvitation(Refusal):
-    """The address has an open invitation at this website; staff may invite it again anyway."""
-
-    code = "open_invitation"
-    message = _("This address already has an open invitation.")
-
-
-class Suppressed(NotMailable):
-    """Staff read why the address is not mailed."""
-
-    code = "suppressed"
-    message = _(
-        "This address is on the list of those that are not mailed: it does not exist, complained or asked so."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer to one address: the invitation that was made, or the refusal that says why not.
-
-    While examining, before anything is made, an address that would be invited has neither.
-    """
-
-    address: str
-    invitation: Invitation | None = None
-    refusal: Refusal | None = None
-
-    @property
-    def code(self) -> str:
-        """``invited``, or the refusal's code."""
-        return self.refusal.code if self.refusal else "invited"
-
-    @property
-    def suggestion(self) -> str | None:
-        """The address that was probably meant, where one looks mistyped."""
-        return mailbox.suggestion(self.address)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What is asked for: by whom, from where, with which words."""
-
-    store_view: StoreView
-    config: Invitations
-    actor: Actor
-    occasion: Occasion | None
-    message: str
-    now: datetime.datetime
-    inviter: Customer | None = None
-    group: CustomerGroup | None = None
-    again: frozenset[str] = frozenset()
-    """Normalized addresses that staff invite again although they have an open invitation."""
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """An address on its way to a verdict."""
-
-    entry: mailbox.Entry
-    normal: str = ""
-    hash: bytes = b""
-    refusal: Refusal | None = None
-    repeat: int = 0
-    invitation: Invitation | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        return Verdict(self.entry.address, self.invitation, self.refusal)
 
 
 def invite(
@@ -198,7 +101,7 @@ def examine(
 ) -> list[Verdict]:
     """Tell what :func:`invite` would answer, and make nothing; raises the same."""
     wish = _customers_wish(inviter, store_view, message, occasion, config, now)
-    return [one.verdict for one in _judged(wish, _entered(addresses, most=config.max_at_once))]
+    return [one.verdict for one in judging.judged(wish, _entered(addresses, most=config.max_at_once))]
 
 
 def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
@@ -232,22 +135,6 @@ def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
     return [one.verdict for one in _make(wish, entries, ready_at=ready_at, send=send)]
 
 
-def examine_as_staff(
-    *,
-    actor: Actor,
-    store_view: StoreView,
-    addresses: Sequence[str],
-    message: str = "",
-    occasion: Occasion | None = None,
-    again: Collection[str] = (),
-    config: Invitations,
-    now: datetime.datetime,
-) -> list[Verdict]:
-    """Tell what :func:`invite_as_staff` would answer, and make nothing; raises the same."""
-    wish = _staffs_wish(actor, store_view, message, None, occasion, again, config, now)
-    return [one.verdict for one in _judged(wish, _entered(addresses, most=MAX_BY_STAFF))]
-
-
 @transaction.atomic
 def save_message(*, invitation: Invitation, message: str, actor: Actor) -> None:
     """Change the words of an invitation that was not sent yet, as staff.
@@ -275,13 +162,13 @@ def _customers_wish(
     occasion: Occasion | None,
     config: Invitations,
     now: datetime.datetime,
-) -> _Wish:
+) -> Wish:
     if not rules.may_invite(inviter, config) or inviter.website_id != store_view.website_id:
         raise rules.MayNotInvite
     if message.strip() and not config.custom_message:
         raise MessagesNotAllowed
     text = words.clean(message, links_allowed=config.links_in_message == "allow")
-    return _Wish(
+    return Wish(
         store_view, config, Actor(ActorKind.CUSTOMER, inviter.pk), occasion, text, now, inviter=inviter
     )
 
@@ -295,10 +182,10 @@ def _staffs_wish(
     again: Collection[str],
     config: Invitations,
     now: datetime.datetime,
-) -> _Wish:
+) -> Wish:
     actor.require(Permission.ADD, store_view.website_id)
     text = words.clean(message, links_allowed=True)
-    return _Wish(store_view, config, actor, occasion, text, now, group=group, again=frozenset(again))
+    return Wish(store_view, config, actor, occasion, text, now, group=group, again=frozenset(again))
 
 
 def _entered(texts: Iterable[str], *, most: int) -> list[mailbox.Entry]:
@@ -316,16 +203,16 @@ def _entered(texts: Iterable[str], *, most: int) -> list[mailbox.Entry]:
 
 
 def _make(
-    wish: _Wish, entries: list[mailbox.Entry], *, ready_at: datetime.datetime | None, send: Send | None = None
-) -> list[_Candidate]:
+    wish: Wish, entries: list[mailbox.Entry], *, ready_at: datetime.datetime | None, send: Send | None = None
+) -> list[Candidate]:
     with transaction.atomic():
         _take_turn(wish)
-        candidates = _judged(wish, entries)
+        candidates = judging.judged(wish, entries)
         _insert(wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send)
     return candidates
 
 
-def _take_turn(wish: _Wish) -> None:
+def _take_turn(wish: Wish) -> None:
     """Wait for whoever invites the same way just now: what is looked at next must still hold when it is written.
 
     Without it two forms with the same addresses in another order would wait for each other in a circle.
@@ -336,66 +223,8 @@ def _take_turn(wish: _Wish) -> None:
         Website.objects.select_for_update(no_key=True).get(pk=wish.store_view.website_id)
 
 
-def _judged(wish: _Wish, entries: list[mailbox.Entry]) -> list[_Candidate]:
-    candidates = [_Candidate(entry) for entry in entries]
-    seen: set[str] = set()
-    for one in candidates:
-        try:
-            one.normal = mailbox.normalize(one.entry.address)
-        except mailbox.MalformedAddress as refusal:
-            one.refusal = refusal
-            continue
-        one.hash = mailbox.hash_of(one.normal)
-        if one.normal in seen:
-            one.refusal = Repeated()
-        elif wish.inviter is not None and one.normal == wish.inviter.email:
-            one.refusal = ItIsYou()
-        seen.add(one.normal)
-    _refuse_known(wish, [one for one in candidates if one.refusal is None])
-    return candidates
-
-
-def _refuse_known(wish: _Wish, candidates: list[_Candidate]) -> None:
-    website_id = wish.store_view.website_id
-    hashes = [one.hash for one in candidates]
-    if not hashes:
-        return
-    blocked = suppression.suppressed(website_id=website_id, hashes=hashes)
-    customers: set[str | None] = set()
-    if wish.occasion is None and wish.config.existing_account == "skip":
-        known = Customer.objects.known().filter(
-            website=website_id, email__in=[one.normal for one in candidates]
-        )
-        customers = set(known.values_list("email", flat=True))
-    invited, repeats = _earlier(wish, hashes)
-    for one in candidates:
-        if one.hash in invited and one.normal not in wish.again:
-            one.refusal = AlreadyInvited() if wish.inviter else OpenInvitation()
-        elif one.normal in customers:
-            one.refusal = AlreadyCustomer()
-        elif one.hash in blocked:
-            one.refusal = NotMailable() if wish.inviter else Suppressed()
-        one.repeat = repeats.get(one.hash, -1) + 1
-
-
-def _earlier(wish: _Wish, hashes: list[bytes]) -> tuple[set[bytes], dict[bytes, int]]:
-    """Return the hashes that count as invited, and the highest repeat of staff's earlier invitations."""
-    same = Invitation.objects.filter(
-        website=wish.store_view.website_id, address_hash__in=hashes, occasion=wish.occasion
-    )
-    if wish.inviter is not None:
-        return _hashes(same.filter(inviter=wish.inviter)), {}
-    still_open = Q(status__in=OPEN) & (Q(expires_at=None) | Q(expires_at__gt=wish.now))
-    highest = same.filter(inviter=None).values_list("address_hash").annotate(Max("repeat"))
-    return _hashes(same.filter(still_open)), {bytes(one or b""): repeat for one, repeat in highest}
-
-
-def _hashes(invitations: QuerySet[Invitation]) -> set[bytes]:
-    return {bytes(one or b"") for one in invitations.values_list("address_hash", flat=True)}
-
-
 def _insert(
-    wish: _Wish, candidates: list[_Candidate], *, ready_at: datetime.datetime | None, send: Send | None
+    wish: Wish, candidates: list[Candidate], *, ready_at: datetime.datetime | None, send: Send | None
 ) -> None:
     if not candidates:
         return
@@ -424,7 +253,7 @@ def _insert(
         sending.queue(made, config=wish.config, ready_at=ready_at, now=wish.now, send=send)
 
 
-def _row(wish: _Wish, one: _Candidate) -> Invitation:
+def _row(wish: Wish, one: Candidate) -> Invitation:
     return Invitation(
         website_id=wish.store_view.website_id,
         store_view=wish.store_view,
@@ -438,7 +267,7 @@ def _row(wish: _Wish, one: _Candidate) -> Invitation:
     )
 
 
-def _write_down(wish: _Wish, made: list[Invitation]) -> None:
+def _write_down(wish: Wish, made: list[Invitation]) -> None:
     InvitationEvent.objects.bulk_create(
         [
             InvitationEvent(
