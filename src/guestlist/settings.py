@@ -90,6 +90,10 @@ GUESTLIST_ADDRESS_KEY = _secret("GUESTLIST_ADDRESS_KEY").encode()
 GUESTLIST_LOCKS = _environment("GUESTLIST_LOCKS")
 """Options that the operator fixes for the whole installation: ``invitations.batch_size=200;…``."""
 GUESTLIST_SMTP_URL = _environment("GUESTLIST_SMTP_URL")
+GUESTLIST_DKIM = _environment("GUESTLIST_DKIM")
+"""Keys that sign mail: ``selector:domain:/path/to/key.pem``, more separated by commas; read when the worker starts."""
+GUESTLIST_DNS_SERVER = _environment("GUESTLIST_DNS_SERVER")
+"""Who is asked for names by ``guestlist check --mail``, ``address:port``; the system's own resolver where empty."""
 
 
 # --- Database ----------------------------------------------------------------------------------------------------------
