@@ -2,7 +2,6 @@
 
 import base64
 import datetime
-from pathlib import Path
 
 import dkim as verifier
 import pytest
