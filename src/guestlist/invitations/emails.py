@@ -10,7 +10,7 @@ from django.utils import formats, translation
 
 from guestlist.customers.models import Customer
 from guestlist.invitations import links
-from guestlist.invitations.actions import delivered
+from guestlist.invitations.actions import delivered, returned
 from guestlist.invitations.config import Invitations
 from guestlist.invitations.lifecycle import Reason
 from guestlist.invitations.models import MAIL_KIND, WAITING, Channel, Delivery, Invitation
@@ -59,6 +59,10 @@ class InvitationKind:
     def record(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
         """Move what was handed over or bounced, and write down how the rest fared."""
         delivered.record(outcomes, now=now)
+
+    def returned(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
+        """End what came back as undeliverable or as a complaint, and write it down."""
+        returned.record_returned(outcomes, now=now)
 
 
 KINDS = (InvitationKind(),)

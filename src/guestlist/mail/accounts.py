@@ -92,6 +92,9 @@ class AccountKind:
     def record(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
         """Write nothing: the outbox row says it all."""
 
+    def returned(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
+        """Write nothing: people ask for these mails themselves, and the outbox row says that it came back."""
+
 
 CONFIRM = AccountKind("confirm_address", "confirm_address", _confirm, for_verified=False)
 RESET = AccountKind("reset_password", "reset_password", _reset, for_verified=True)
