@@ -33,9 +33,10 @@ _IF = re.compile(r"\{%[ \t]*if[ \t]+([a-z][a-z_]*)[ \t]*%\}")
 _ELSE = re.compile(r"\{%[ \t]*else[ \t]*%\}")
 _ENDIF = re.compile(r"\{%[ \t]*endif[ \t]*%\}")
 _OPENING = re.compile(r"\{[{%]")
-# C0, DEL, C1, separators that some programs read as a line end (ASVS 1.3.11), and what reorders the text around it.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# C0, DEL, C1, separators that some programs read as a line end (ASVS 1.3.11), what reorders the text around it, and halves
+# of characters, which no encoding knows.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _SPACES = re.compile(" {2,}")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -157,7 +158,7 @@ def parse(text: str, *, variables: Mapping[str, Variable]) -> Program:
     """
     if len(text) > MAX_LENGTH:
         raise TooLong(length=len(text), most=MAX_LENGTH)
-    return _Parser(text.replace("\r\n", "\n"), variables).program()
+    return _Parser(text.replace("\r\n", "\n").replace("\r", "\n"), variables).program()
 
 
 def render(program: Program, values: Mapping[str, str], *, escape: Escape) -> str:
@@ -168,10 +169,13 @@ def render(program: Program, values: Mapping[str, str], *, escape: Escape) -> st
     parts: list[str] = []
     _render(program.nodes, values, escape, parts)
     text = "".join(parts)
-    if escape is Escape.HEADER:
-        text = _SPACES.sub(" ", text).strip()
-        return text if len(text) <= MAX_SUBJECT else text[: MAX_SUBJECT - 1].rstrip() + "…"
-    return text
+    return one_line(text) if escape is Escape.HEADER else text
+
+
+def one_line(text: str) -> str:
+    """Return a rendered header without needless spaces, cut to 200 characters."""
+    text = _SPACES.sub(" ", text).strip()
+    return text if len(text) <= MAX_SUBJECT else text[: MAX_SUBJECT - 1].rstrip() + "…"
 
 
 def _render(nodes: tuple[Node, ...], values: Mapping[str, str], escape: Escape, parts: list[str]) -> None:
@@ -179,12 +183,16 @@ def _render(nodes: tuple[Node, ...], values: Mapping[str, str], escape: Escape, 
         if isinstance(node, str):
             parts.append(node)
         elif isinstance(node, Place):
-            parts.append(_written(node, values.get(node.name, ""), escape))
+            parts.append(written(node, values.get(node.name, ""), escape))
         else:
             _render(node.then if values.get(node.name) else node.otherwise, values, escape, parts)
 
 
-def _written(place: Place, value: str, escape: Escape) -> str:
+def written(place: Place, value: str, escape: Escape) -> str:
+    """Return a value as it stands in its place.
+
+    :raises UnusableValue: when it has control characters, or is no address or color where one is needed.
+    """
     if escape is Escape.HEADER:
         if _CONTROL.search(value):
             raise UnusableValue(name=place.name)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 MAX_NAME = 100
 _MAX_MACHINE_HEADER = 900
-# C0, DEL, C1, what some programs read as a line end, and what reorders the text around it (ASVS 1.3.11).
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# C0, DEL, C1, what some programs read as a line end, what reorders the text around it (ASVS 1.3.11), half characters.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_MACHINE_READABLE = re.compile(r"[\x21-\x7e]+")
+_WEB_ADDRESS = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]+")
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -57,6 +59,8 @@ class _Policy(EmailPolicy):
 
 
 POLICY = _Policy(linesep="\r\n")
+INTERNATIONAL = POLICY.clone(utf8=True)
+"""For mail with an address that has other letters than ASCII before its @ (RFC 6532)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Mailbox:
 
         :raises UnusableHeader: when the name has control characters.
         """
-        if _CONTROL.search(self.name):
+        if _CONTROL.search(self.name) or _CONTROL.search(self.address):
             raise UnusableHeader(header=name)
         try:
             return Address(self.name[:MAX_NAME], self.local_part, self.domain)
@@ -132,24 +136,53 @@ def build(letter: Letter) -> EmailMessage:
     mail["To"] = letter.recipient.header("To")
     if letter.reply_to:
         mail["Reply-To"] = letter.reply_to.header("Reply-To")
-    if not letter.rendered.subject or _CONTROL.search(letter.rendered.subject):
-        raise UnusableHeader(header="Subject")
-    mail["Subject"] = letter.rendered.subject
+    mail["Subject"] = checked_subject(letter.rendered.subject)
     mail["Date"] = format_datetime(letter.date)
-    mail["Message-ID"] = letter.message_id
+    mail["Message-ID"] = machine_readable("Message-ID", letter.message_id)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["Feedback-ID"] = letter.feedback_id
+    mail["Feedback-ID"] = machine_readable("Feedback-ID", letter.feedback_id)
     if letter.opt_out_url:
-        mail["List-Unsubscribe"] = f"<{_machine_readable(letter.opt_out_url)}>"
+        mail["List-Unsubscribe"] = f"<{way_out(letter.opt_out_url)}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(letter.rendered.text, cte="quoted-printable")
     mail.add_alternative(letter.rendered.html, subtype="html", cte="quoted-printable")
-    mail["Content-Language"] = letter.language  # last, or the library moves it to the first part
+    # Last, or the library moves it to the first part.
+    mail["Content-Language"] = machine_readable("Content-Language", letter.language)
     return mail
 
 
-def _machine_readable(url: str) -> str:
-    if len(url) > _MAX_MACHINE_HEADER or not re.fullmatch(r"https?://[\x21-\x3b\x3d\x3f-\x7e]+", url):
+def folded(name: str, value: str | Address) -> bytes:
+    """Return a header as the library writes it, with its line end."""
+    header: bytes = POLICY.fold_binary(*POLICY.header_store_parse(name, value))
+    return header
+
+
+def checked_subject(subject: str) -> str:
+    """Return a subject that may stand in a header.
+
+    :raises UnusableHeader: when it is empty or has control characters.
+    """
+    if not subject or _CONTROL.search(subject):
+        raise UnusableHeader(header="Subject")
+    return subject
+
+
+def machine_readable(header: str, value: str) -> str:
+    """Return a value that stands in a header as it is, on one line.
+
+    :raises UnusableHeader: when it is too long for a line, or has anything but printable ASCII in it.
+    """
+    if len(value) > _MAX_MACHINE_HEADER or not _MACHINE_READABLE.fullmatch(value):
+        raise UnusableHeader(header=header)
+    return value
+
+
+def way_out(url: str) -> str:
+    """Return the address for List-Unsubscribe (RFC 2369, RFC 8058).
+
+    :raises UnusableHeader: when it is too long, or no web address in printable ASCII.
+    """
+    if len(url) > _MAX_MACHINE_HEADER or not _WEB_ADDRESS.fullmatch(url):
         raise UnusableHeader(header="List-Unsubscribe")
     return url

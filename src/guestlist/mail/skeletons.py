@@ -1,0 +1,318 @@
+"""Finished mails with marked places: what all mails of one shape share is rendered and encoded once, the rest is filled in.
+
+A :class:`Skeleton` gives the same mail as :func:`full`, which renders the template and lets the library build the mail; a
+property test holds the two equal. Only line breaks inside the encoded parts differ: before and after each place stands a
+soft one (RFC 2045, 6.7), which makes any encoded value legal there, however long the lines around it are.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from guestlist.mail import encoding, language, letters, templates
+from guestlist.mail.encoding import SOFT_BREAK
+from guestlist.mail.language import Condition, Escape, Place, Program, UnusableValue
+from guestlist.mail.letters import Letter, Mailbox
+from guestlist.mail.templates import Rendered
+from guestlist.mail.variables import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from email.message import EmailMessage, MIMEPart
+
+    from guestlist.mail.language import Node
+
+_SAMPLE_URL = "https://shop.example/"
+_SAMPLE_DATE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """All that mails of one skeleton have in common.
+
+    ``subject``, ``text`` and ``html`` are a template's sources as kept; ``shop`` the sorted variables of the store view;
+    ``shape`` the names of the other variables that have a value. An empty ``reply_to_address`` means none.
+    """
+
+    purpose: str
+    subject: str
+    text: str
+    html: str
+    language: str
+    shop: tuple[tuple[str, str], ...]
+    sender_name: str
+    sender_address: str
+    reply_to_name: str
+    reply_to_address: str
+    feedback_id: str
+    shape: frozenset[str]
+
+    @property
+    def programs(self) -> templates.Compiled:
+        """The template's three programs."""
+        return templates.compiled(purpose=self.purpose, subject=self.subject, text=self.text, html=self.html)
+
+    @property
+    def is_international(self) -> bool:
+        """Whether its own addresses have letters that plain SMTP cannot carry (RFC 6531)."""
+        return not (self.sender_address + self.reply_to_address).isascii()
+
+    def letter(
+        self,
+        *,
+        recipient: Mailbox,
+        rendered: Rendered,
+        date: datetime.datetime,
+        message_id: str,
+        opt_out_url: str,
+    ) -> Letter:
+        """Return one of its mails as :func:`letters.build` takes it."""
+        reply_to = self.reply_to_address
+        return Letter(
+            sender=letters.mailbox(self.sender_address, name=self.sender_name),
+            recipient=recipient,
+            reply_to=letters.mailbox(reply_to, name=self.reply_to_name) if reply_to else None,
+            rendered=rendered,
+            language=self.language,
+            date=date,
+            message_id=message_id,
+            feedback_id=self.feedback_id,
+            opt_out_url=opt_out_url,
+        )
+
+
+def full(
+    frame: Frame,
+    values: Mapping[str, str],
+    *,
+    to_name: str,
+    to_address: str,
+    date: datetime.datetime,
+    message_id: str,
+) -> bytes:
+    """Return a finished mail the long way, rendered and built from nothing.
+
+    :raises UnusableValue: when a value is missing or cannot stand in its place.
+    :raises UnusableHeader: when a value cannot stand in a header.
+    """
+    everything = dict(frame.shop) | dict(values)
+    _demand(sorted(templates.required_of(frame.purpose)), everything)
+    letter = frame.letter(
+        recipient=encoding.recipient(to_name, to_address),
+        rendered=templates.render_all(frame.programs, everything),
+        date=date,
+        message_id=message_id,
+        opt_out_url=everything.get("opt_out_url", ""),
+    )
+    in_ascii = to_address.isascii() and not frame.is_international
+    return letters.build(letter).as_bytes(policy=letters.POLICY if in_ascii else letters.INTERNATIONAL)
+
+
+@lru_cache(maxsize=256)
+def skeleton(frame: Frame) -> Skeleton:
+    """Return the skeleton of a frame; the last 256 stay ready in this process.
+
+    :raises Refusal: when what its mails share cannot stand in a mail.
+    """
+    return Skeleton(frame)
+
+
+class Skeleton:
+    """A finished mail but for its places."""
+
+    __slots__ = (
+        "_chomped",
+        "_frame",
+        "_order",
+        "_pieces",
+        "_required",
+        "_static_subject",
+        "_subject",
+        "_writers",
+    )
+
+    def __init__(self, frame: Frame) -> None:
+        """Render and encode what all mails of the frame share.
+
+        :raises Refusal: when it cannot stand in a mail.
+        """
+        self._frame = frame
+        if frame.is_international:
+            return
+        shop = dict(frame.shop)
+        self._required = sorted(
+            name for name in templates.required_of(frame.purpose) if name in frame.shape or not shop.get(name)
+        )
+        self._subject = _flat(frame.programs.subject, frame, Escape.HEADER)
+        text = _flat(frame.programs.text, frame, Escape.NONE)
+        html = _flat(frame.programs.html, frame, Escape.HTML)
+        self._static_subject = b""
+        if len(self._subject) == 1:
+            self._static_subject = encoding.subject_line(language.one_line(str(self._subject[0])))
+        forms = {node.name: node.form for node in (*text, *html) if isinstance(node, Place)}
+        self._writers = [(name, encoding.writer(name, form)) for name, form in forms.items()]
+        made = _Assembly(list(forms), has_way_out="opt_out_url" in frame.shape)
+        made.mail(_sample(frame), bodies=(text, html))
+        self._pieces = made.pieces()
+        self._order = itemgetter(*made.order)
+        self._chomped = made.chomped
+
+    def fill(
+        self,
+        values: Mapping[str, str],
+        *,
+        to_name: str,
+        to_address: str,
+        date: datetime.datetime,
+        message_id: str,
+    ) -> bytes:
+        """Return the finished mail, lines ended by CRLF, dots not stuffed.
+
+        ``values`` has exactly the names of the frame's shape, and ``to_address`` its domain in A-labels.
+
+        :raises UnusableValue: when a value is missing or cannot stand in its place.
+        :raises UnusableHeader: when a value cannot stand in a header.
+        """
+        if not to_address.isascii() or self._frame.is_international:
+            return full(
+                self._frame, values, to_name=to_name, to_address=to_address, date=date, message_id=message_id
+            )
+        _demand(self._required, values)
+        found: list[bytes] = []
+        for name, write in self._writers:
+            found += write(values[name])
+        found.append(self._static_subject or self._subject_line(values))
+        found.append(encoding.to_line(to_name, to_address))
+        found.append(encoding.date_line(date))
+        found.append(encoding.message_id_line(message_id))
+        if "opt_out_url" in self._frame.shape:
+            found.append(encoding.way_out_line(values["opt_out_url"]))
+        for index in self._chomped:
+            found.append(found[index].removesuffix(b"\r\n"))
+        pieces = self._pieces.copy()
+        pieces[1::2] = self._order(found)
+        return b"".join(pieces)
+
+    def _subject_line(self, values: Mapping[str, str]) -> bytes:
+        filled = "".join([node if isinstance(node, str) else values[node.name] for node in self._subject])
+        if line := encoding.plain_subject_line(filled):
+            return line
+        everything = dict(self._frame.shop) | dict(values)
+        return encoding.subject_line(
+            language.render(self._frame.programs.subject, everything, escape=Escape.HEADER)
+        )
+
+
+class _Assembly:
+    """Puts the constant pieces of a mail in a row, with a place between each two.
+
+    ``order`` says what comes into these places, as indexes of the list that a filling makes: text and HTML of each value,
+    then the headers of ``_HEADERS``, then the values at ``chomped`` once more, without the line end behind them.
+    """
+
+    _HEADERS = ("subject", "to", "date", "message-id", "list-unsubscribe")
+
+    def __init__(self, names: list[str], *, has_way_out: bool) -> None:
+        self.constants = [b""]
+        self.order: list[int] = []
+        self.chomped: list[int] = []
+        self._names = names
+        headers = self._HEADERS if has_way_out else self._HEADERS[:-1]
+        self._headers = {name: 2 * len(names) + index for index, name in enumerate(headers)}
+        self._first_chomped = 2 * len(names) + len(headers)
+
+    def pieces(self) -> list[bytes]:
+        """Return the constant pieces, and nothing yet in the places between."""
+        pieces = [b""] * (2 * len(self.order) + 1)
+        pieces[::2] = self.constants
+        return pieces
+
+    def mail(self, sample: EmailMessage, *, bodies: tuple[list[str | Place], list[str | Place]]) -> None:
+        """Take the headers from a sample, and between them the bodies of its two parts."""
+        boundary = f"--{sample.get_boundary()}".encode("ascii")
+        self._head(sample)
+        for index, part in enumerate(sample.iter_parts()):
+            self._constant(boundary + b"\r\n")
+            self._head(part)
+            self._body(bodies[index], offset=index)
+            self._constant(b"\r\n")
+        self._constant(boundary + b"--\r\n")
+
+    def _head(self, message: MIMEPart) -> None:
+        for name, value in message.raw_items():
+            if name.lower() in self._headers:
+                self._place(self._headers[name.lower()])
+            else:
+                self._constant(letters.POLICY.fold_binary(name, value))
+        self._constant(b"\r\n")
+
+    def _body(self, nodes: list[str | Place], *, offset: int) -> None:
+        *literals, ending = [node for node in nodes if isinstance(node, str)]
+        places = [node for node in nodes if isinstance(node, Place)]
+        for literal, place in zip(literals, places, strict=True):
+            encoded = encoding.quoted_printable(literal)
+            self._constant(encoded if encoded.endswith(b"\n") or not encoded else encoded + SOFT_BREAK)
+            self._place(2 * self._names.index(place.name) + offset)
+            self._constant(SOFT_BREAK)
+        if places and not ending and places[-1].form is Form.LINES:
+            # The library ends a body with a line end, unless there is one: that of the value counts, too.
+            self.chomped.append(self.order[-1])
+            self.order[-1] = self._first_chomped + len(self.chomped) - 1
+        self._constant(encoding.quoted_printable(ending if ending.endswith("\n") else f"{ending}\n"))
+
+    def _constant(self, piece: bytes) -> None:
+        self.constants[-1] += piece
+
+    def _place(self, index: int) -> None:
+        self.order.append(index)
+        self.constants.append(b"")
+
+
+def _sample(frame: Frame) -> EmailMessage:
+    """Return a mail of a frame, for its headers: what is in the places of a skeleton does not matter."""
+    letter = frame.letter(
+        recipient=Mailbox("", "somebody", "shop.example"),
+        rendered=Rendered("x", "x", "x"),
+        date=_SAMPLE_DATE,
+        message_id="<x>",
+        opt_out_url=_SAMPLE_URL if "opt_out_url" in frame.shape else dict(frame.shop).get("opt_out_url", ""),
+    )
+    mail = letters.build(letter)
+    # "=_" stands in no quoted-printable text (RFC 2045, 6.7), the rest keeps people from writing it elsewhere.
+    mail.set_boundary(f"=_{secrets.token_hex(12)}")
+    return mail
+
+
+def _flat(program: Program, frame: Frame, escape: Escape) -> list[str | Place]:
+    """Return the text of a program for one shape: literals, and between each two of them a place.
+
+    :raises UnusableValue: when a variable of the shop cannot stand in its place.
+    """
+    shop = dict(frame.shop)
+    flat: list[str | Place] = [""]
+
+    def walk(nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if isinstance(node, Condition):
+                walk(node.then if node.name in frame.shape or shop.get(node.name) else node.otherwise)
+            elif isinstance(node, Place) and node.name in frame.shape:
+                flat.extend((node, ""))
+            else:
+                text = (
+                    node if isinstance(node, str) else language.written(node, shop.get(node.name, ""), escape)
+                )
+                flat[-1] = f"{flat[-1]}{text}"
+
+    walk(program.nodes)
+    return flat
+
+
+def _demand(names: Iterable[str], values: Mapping[str, str]) -> None:
+    for name in names:
+        if not values.get(name):
+            raise UnusableValue(name=name)
