@@ -7,6 +7,7 @@ What is missing or unsafe fails loudly at the start, with the name of the variab
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,27 @@ GUESTLIST_ADDRESS_KEY = _secret("GUESTLIST_ADDRESS_KEY").encode()
 GUESTLIST_LOCKS = _environment("GUESTLIST_LOCKS")
 """Options that the operator fixes for the whole installation: ``invitations.batch_size=200;…``."""
 GUESTLIST_SMTP_URL = _environment("GUESTLIST_SMTP_URL")
+
+
+def _return_path(address: str) -> str:
+    """Return the address that bounces come back to, its domain lower-cased, or nothing."""
+    local_part, _at, domain = address.rpartition("@")
+    # A local part holds 64 characters (RFC 5321, 4.5.3.1.1), and each mail adds 39 of its own.
+    sound = re.fullmatch(r"[A-Za-z0-9._-]{1,25}", local_part) and re.fullmatch(
+        r"([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", domain
+    )
+    if address and not sound:
+        message = (
+            "GUESTLIST_RETURN_PATH must be one address like bounces@bounces.shop.example, "
+            "at most 25 plain characters before the @."
+        )
+        raise ImproperlyConfigured(message)
+    return f"{local_part}@{domain.lower()}" if address else ""
+
+
+GUESTLIST_RETURN_PATH = _return_path(_environment("GUESTLIST_RETURN_PATH"))
+"""Where bounces come back to; each mail puts a signed tag of its own before the @."""
+GUESTLIST_BOUNCE_MAILBOX = _environment("GUESTLIST_BOUNCE_MAILBOX")
 GUESTLIST_DKIM = _environment("GUESTLIST_DKIM")
 """Keys that sign mail: ``selector:domain:/path/to/key.pem``, more separated by commas; read when the worker starts."""
 GUESTLIST_DNS_SERVER = _environment("GUESTLIST_DNS_SERVER")
@@ -227,8 +249,13 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_RATE_LIMITS = {"signup_address": "5/h/key", "reset_password": "20/m/ip,5/h/key"}
-"""Besides allauth's own: how often one address is mailed because somebody registers it, or forgot its password."""
+ACCOUNT_RATE_LIMITS = {
+    "signup_address": "5/h/key",
+    "reset_password": "20/m/ip,5/h/key",
+    "mail_me_again": "10/h/ip",
+}
+"""Besides allauth's own: how often one address is mailed because somebody registers it, or forgot its password, and how
+often one client asks that an address be mailed again (the address itself: once a day, counted in the database)."""
 
 
 # --- Security ----------------------------------------------------------------------------------------------------------
