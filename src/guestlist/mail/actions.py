@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from guestlist.mail import letters
 from guestlist.mail.models import (
     Message,
     MessageState,
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
     from guestlist.stores.models import StoreView, Website
 
 
+MAX_SENDER_NAME = 80
+_WEIGHT = {
+    SuppressionReason.STAFF: 0,
+    SuppressionReason.BOUNCE: 0,
+    SuppressionReason.COMPLAINT: 1,
+    SuppressionReason.WISH: 2,
+}
+
+
 class NoSender(Refusal):
     """The website lacks the sender identity that was chosen."""
 
@@ -38,6 +48,13 @@ class NoTemplate(Refusal):
 
     code = "no_template"
     message = _("There is no mail template “%(template)s”.")
+
+
+class UnusableSenderName(Refusal):
+    """A name that cannot stand before the sender's address."""
+
+    code = "unusable_sender_name"
+    message = _("A sender's name is one line of at most %(most)s characters, without control characters.")
 
 
 def queue(
@@ -111,20 +128,38 @@ def withdraw(*, message_ids: Collection[int], reason: str) -> int:
 
 
 def suppress(
-    *, website: Website, address_hash: bytes, reason: SuppressionReason, now: datetime.datetime
+    *, website: Website | None, address_hash: bytes, reason: SuppressionReason, now: datetime.datetime
 ) -> None:
-    """Never mail this address again for this website; a wish outlasts whatever stood there before."""
+    """Never mail this address again, for a website or (None) for all; the stronger of two reasons stays.
+
+    A wish outlasts a complaint, and both outlast what staff or a mail server entered, which staff may lift.
+    """
     with transaction.atomic():
         row, created = Suppression.objects.get_or_create(
             website=website, address_hash=address_hash, defaults={"reason": reason, "created_at": now}
         )
-        if not created and reason == SuppressionReason.WISH and row.reason != reason:
+        if not created and _WEIGHT[reason] > _WEIGHT[SuppressionReason(row.reason)]:
             row.reason = reason
             row.save(update_fields=["reason"])
 
 
-def set_sender(*, website: Website, code: str, name: str, address: str, reply_to: str = "") -> SenderIdentity:
-    """Write down who mail comes from; saving it again starts a stopped one."""
+def set_sender(
+    *,
+    website: Website,
+    code: str,
+    name: str,
+    address: str,
+    reply_to: str = "",
+    per_second: int = 0,
+    per_day: int = 0,
+    warm_up_from: datetime.date | None = None,
+) -> SenderIdentity:
+    """Write down who mail comes from, and how fast; saving it again starts a stopped one.
+
+    :raises UnusableSenderName: when the name cannot stand in a header.
+    :raises MalformedAddress: when the address, or the one for replies, is none.
+    """
+    check_sender(name=name, address=address, reply_to=reply_to)
     identity, _created = SenderIdentity.objects.update_or_create(
         website=website,
         code=code,
@@ -132,8 +167,27 @@ def set_sender(*, website: Website, code: str, name: str, address: str, reply_to
             "name": name,
             "address": address,
             "reply_to": reply_to,
+            "per_second": per_second,
+            "per_day": per_day,
+            "warm_up_from": warm_up_from,
             "stopped_at": None,
             "stopped_reason": "",
         },
     )
     return identity
+
+
+def check_sender(*, name: str, address: str, reply_to: str = "") -> None:
+    """Refuse what could not stand in the headers of a mail.
+
+    :raises UnusableSenderName: when the name is empty, too long, or has anything but one line of letters in it.
+    :raises MalformedAddress: when the address, or the one for replies, is none.
+    """
+    if not name.strip() or len(name) > MAX_SENDER_NAME:
+        raise UnusableSenderName(most=MAX_SENDER_NAME)
+    if reply_to:
+        letters.mailbox(reply_to)
+    try:
+        letters.mailbox(address, name=name).header("From")
+    except letters.UnusableHeader as refusal:
+        raise UnusableSenderName(most=MAX_SENDER_NAME) from refusal

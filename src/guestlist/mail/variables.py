@@ -148,7 +148,7 @@ _INVITATION = (
     ),
 )
 
-_ACCOUNT = (
+_ACTION = (
     _variable(
         "action_url",
         _("The link on the button of the mail."),
@@ -156,8 +156,12 @@ _ACCOUNT = (
         form=Form.URL,
         required=True,
     ),
-    _variable("person_name", _("The name of the person the mail is for; it may be empty."), "Noor Jansen"),
     _variable("valid_days", _("For how many days the link works; empty when it never ends."), "3"),
+)
+
+_ACCOUNT = (
+    *_ACTION,
+    _variable("person_name", _("The name of the person the mail is for; it may be empty."), "Noor Jansen"),
 )
 
 _PURPOSES: dict[str, tuple[Variable, ...]] = {
@@ -165,6 +169,7 @@ _PURPOSES: dict[str, tuple[Variable, ...]] = {
     "confirm_address": _SHOP + _ACCOUNT,
     "reset_password": _SHOP + _ACCOUNT,
     "account_exists": _SHOP + _ACCOUNT,
+    "lift_suppression": _SHOP + _ACTION,
 }
 
 

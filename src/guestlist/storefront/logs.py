@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 
-_TOKEN = re.compile(r"(/(?:invitation|never-again|confirm-email|password/reset/key)/)[^/\s?]{16,}")
+_TOKEN = re.compile(
+    r"(/(?:invitation|never-again|mail-me-again|confirm-email|password/reset/key)/)[^/\s?]{16,}"
+)
 
 
 class WithoutTokens(logging.Filter):

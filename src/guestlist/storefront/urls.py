@@ -9,7 +9,15 @@ from __future__ import annotations
 from allauth.account import views as allauth
 from django.urls import path, re_path
 
-from guestlist.storefront import accounts, guest_list, invitation, opting_out, registration, sending
+from guestlist.storefront import (
+    accounts,
+    guest_list,
+    invitation,
+    mailing_again,
+    opting_out,
+    registration,
+    sending,
+)
 
 app_name = "storefront"
 
@@ -32,6 +40,8 @@ urlpatterns = [
     path("invitation/no/", invitation.decline, name="decline"),
     path("invitation/<str:token>/", invitation.enter, name="enter"),
     path("never-again/<str:token>/", opting_out.opt_out, name="opt_out"),
+    path("mail-me-again/", mailing_again.ask, name="mail_me_again"),
+    path("mail-me-again/<str:token>/", mailing_again.confirm, name="mail_me_again_link"),
 ]
 
 account_urlpatterns = [

@@ -18,6 +18,7 @@ NAMES = {
     "confirm_address": "Confirm an address",
     "reset_password": "Choose a new password",
     "account_exists": "There is an account already",
+    "lift_suppression": "Mail me again",
 }
 """Code, which is the purpose too, and name of each built-in template."""
 
