@@ -14,7 +14,7 @@ from tests import make
 ANN, PAGE = "ann@example.org", "/mail-me-again/"
 
 
-def words(answer) -> str:
+def words(answer):
     return answer.content.decode()
 
 

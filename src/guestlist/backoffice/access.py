@@ -93,6 +93,11 @@ def may_see_templates(request: HttpRequest) -> bool:
     return of(request).may(Permission.TEMPLATES)
 
 
+def may_suppress(request: HttpRequest) -> bool:
+    """Show the addresses that are not mailed."""
+    return of(request).may(Permission.SUPPRESSIONS)
+
+
 def is_owner(request: HttpRequest) -> bool:
     """Show staff and their rights."""
     return of(request).is_owner

@@ -60,7 +60,7 @@ class NotForStaff(Refusal):
     """The person asked for it or complained: only they take it back."""
 
     code = "not_for_staff"
-    message = _("Staff cannot lift this: the person %(reason)s. Only they can take that back.")
+    message = _("Staff cannot lift this: it is the person's own word, and only they can take it back.")
 
 
 class NoReason(Refusal):
@@ -212,7 +212,7 @@ def lift_bounce(
         raise NotSuppressed
     (row,) = found
     if row.reason not in BY_STAFF:
-        raise NotForStaff(reason=row.get_reason_display())
+        raise NotForStaff
     _lift(row, website=website, actor=actor, why=said, now=now)
 
 
