@@ -200,15 +200,16 @@ def test_selected_ones_are_sent_by_the_same_rules_when_there_are_many() -> None:
     suppress(suppressed)
     foreign = make.staff_invitation(elsewhere, keep=True)
 
-    done, skipped = invitations.send_many(
+    sent = invitations.send_many(
         ids=[kept.pk, waiting.pk, accepted.pk, suppressed.pk, foreign.pk, 999_999],
         actor=actor,
         configs={view.pk: make.options()},
         now=make.NOW,
     )
 
-    assert done == 1
-    assert skipped == {"already_on_its_way": 1, "move_not_allowed": 1, "not_mailable": 1, "not_found": 2}
+    assert sent.done == 1
+    assert sent.skipped == {"already_on_its_way": 1, "move_not_allowed": 1, "not_mailable": 1, "not_found": 2}
+    assert sent.sends == []
     kept.refresh_from_db()
     foreign.refresh_from_db()
     assert (kept.delivery, foreign.delivery) == ("queued", "")

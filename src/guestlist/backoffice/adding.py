@@ -19,18 +19,22 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from guestlist import addresses as mailbox
-from guestlist.backoffice import access
+from guestlist.backoffice import access, announcing
 from guestlist.customers.models import CustomerGroup
 from guestlist.invitations import actions, config, emails
 from guestlist.invitations import message as words
+from guestlist.mail import sends as bulk
+from guestlist.mail.config import Delivery
 from guestlist.occasions.models import Occasion
 from guestlist.refusal import Refusal
+from guestlist.stores import config as options
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guestlist.backoffice.access import Staff
+    from guestlist.mail.models import Send
     from guestlist.mail.previews import Preview
     from guestlist.stores.models import StoreView
 
@@ -99,6 +103,7 @@ class AddForm(forms.Form):
         self.occasions = {str(one.pk): one for one in _occasions(staff, now)}
         names = Counter(view.name for view in self.views.values())
         self.has_many_views = len(self.views) > 1
+        self.deliveries = options.resolve_each(Delivery, list(self.views.values()))
         self._offer("store_view", [(pk, _view_name(one, names)) for pk, one in self.views.items()])
         self._offer(
             "group",
@@ -170,6 +175,17 @@ class AddForm(forms.Form):
         return self.views[self.cleaned_data["store_view"]]
 
     @property
+    def note(self) -> str:
+        """What staff should know about more addresses than leave one by one: in general, or about those entered."""
+        entered = len(mailbox.split(self["addresses"].value() or ""))
+        chosen = self.views.get(str(self["store_view"].value() or ""))
+        several = self.views.values() if chosen is None or not self.is_bound else [chosen]
+        hours = {announcing.said(self.deliveries[one.pk]) for one in several}
+        if self.is_bound and entered > actions.SINGLE_UP_TO:
+            return announcing.announced(entered, hours)
+        return announcing.warned(actions.SINGLE_UP_TO, hours)
+
+    @property
     def ready_at(self) -> datetime.datetime | None:
         """When the mail may leave; None keeps the invitations as Not Sent."""
         when = self.cleaned_data["when"]
@@ -193,10 +209,12 @@ def add(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         form.refuse(refusal)
         return _shown(request, form, status=422)
-    _tell(request, form, verdicts)
+    send = _send_of(verdicts)
+    _tell(request, form, verdicts, send)
     refused = [one for one in verdicts if one.refusal is not None]
     if not refused:
-        return HttpResponseRedirect(reverse("admin:invitations"))
+        address = reverse("admin:send", args=[send.pk]) if send else reverse("admin:invitations")
+        return HttpResponseRedirect(address)
     return _shown(request, _kept(form, refused), verdicts=refused)
 
 
@@ -212,8 +230,15 @@ def _invite(form: AddForm, again: Sequence[str]) -> list[actions.Verdict]:
         ready_at=form.ready_at,
         again=_normalized(again),
         config=config.of(view),
+        delivery=form.deliveries[view.pk],
         now=form.now,
     )
+
+
+def _send_of(verdicts: Sequence[actions.Verdict]) -> Send | None:
+    """Return the send that the mails leave in, where they are that many."""
+    mails = (one.invitation.mail_id for one in verdicts if one.invitation is not None)
+    return bulk.of_mail(message_id=next(mails, None))
 
 
 def _preview(form: AddForm) -> Preview:
@@ -258,11 +283,15 @@ def _kept(form: AddForm, refused: Sequence[actions.Verdict]) -> AddForm:
     return AddForm(form.staff, form.now, data)
 
 
-def _tell(request: HttpRequest, form: AddForm, verdicts: Sequence[actions.Verdict]) -> None:
+def _tell(
+    request: HttpRequest, form: AddForm, verdicts: Sequence[actions.Verdict], send: Send | None
+) -> None:
     counted = Counter(one.code for one in verdicts)
     invited = counted.pop("invited", 0)
     said = {
-        NOW: ngettext("%(count)s sent", "%(count)s sent", invited),
+        NOW: ngettext("%(count)s on its way", "%(count)s on their way", invited)
+        if send
+        else ngettext("%(count)s sent", "%(count)s sent", invited),
         LATER: ngettext("%(count)s scheduled", "%(count)s scheduled", invited),
         KEEP: ngettext("%(count)s kept as Not Sent", "%(count)s kept as Not Sent", invited),
     }[form.cleaned_data["when"]] % {"count": invited}
@@ -271,7 +300,9 @@ def _tell(request: HttpRequest, form: AddForm, verdicts: Sequence[actions.Verdic
         for code, count in sorted(counted.items())
     ]
     level = messages.WARNING if refused else messages.SUCCESS
-    messages.add_message(request, level, ", ".join([said, *refused]) + ".")
+    text = ", ".join([said, *refused]) + "."
+    # Without refusals the send's own page comes next.
+    messages.add_message(request, level, announcing.linked(text, [send] if send and refused else []))
 
 
 def _shown(

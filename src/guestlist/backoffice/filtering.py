@@ -41,6 +41,7 @@ class FilterForm(forms.Form):
     inviter = forms.CharField(label=gettext_lazy("Inviter"), required=False)
     invitee = forms.CharField(label=gettext_lazy("Invitee"), required=False)
     id = forms.IntegerField(label=gettext_lazy("ID"), required=False)
+    send = forms.IntegerField(label=gettext_lazy("Send (ID)"), required=False)
     sent_from = forms.DateField(label=gettext_lazy("Sent from"), required=False)
     sent_to = forms.DateField(label=gettext_lazy("Sent until"), required=False)
     registered_from = forms.DateField(label=gettext_lazy("Registered from"), required=False)

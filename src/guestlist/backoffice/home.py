@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from guestlist.backoffice import access
+from guestlist.backoffice import access, sends
 from guestlist.backoffice.labels import EXPIRED
 from guestlist.backoffice.listing import COUNTED
 from guestlist.customers.models import DefaultGroup
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from guestlist.backoffice.access import Staff
 
 _NEWEST = 5
+_SENDS = 5
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -49,6 +50,7 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "statuses": _statuses(staff, now),
             "mail": _mail(staff, now),
+            "sends": sends.open_ones(staff, now, most=_SENDS),
             "newest": list(newest[:_NEWEST]),
         }
     return render(request, "backoffice/home.html", context)
@@ -114,10 +116,16 @@ def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
         {"code": one.value, "label": one.label, "count": _count(visible.filter(delivery=one))}
         for one in (Delivery.FAILED, Delivery.BOUNCED, Delivery.IN_DOUBT)
     ]
-    stopped = SenderIdentity.objects.exclude(stopped_at=None).filter(website__in=staff.websites)
+    senders = SenderIdentity.objects.filter(website__in=staff.websites).select_related("website")
+    standing = list(senders.exclude(stopped_at=None, held_at=None).order_by("pk"))
     return {
         "waiting": _count(waiting.filter(ready_at__lte=now)),
         "scheduled": _count(scheduled) if scheduled.exists() else "",
         "failed": [one for one in troubles if one["count"] != "0"],
-        "stopped": list(stopped.select_related("website").order_by("pk")),
+        "stopped": [one for one in standing if one.stopped_at],
+        "held": [
+            {"sender": one, "may_release": staff.actor.may(Permission.TEMPLATES, one.website_id)}
+            for one in standing
+            if one.held_at
+        ],
     }

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from guestlist.backoffice import access, detail, listing
+from guestlist.backoffice import access, announcing, detail, listing
 from guestlist.invitations import actions
 from guestlist.invitations.config import Invitations
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import WAITING, Invitation
+from guestlist.mail.config import Delivery
 from guestlist.stores import config
 from guestlist.stores.actors import Permission
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from guestlist.backoffice.access import Staff
+    from guestlist.mail.models import Send
 
 MOST = 1000
 _DIGITS = 18
@@ -107,6 +109,10 @@ def _asked(request: HttpRequest, staff: Staff, action: str, ids: list[int], back
         "now": now,
         "cancel": listing.address_of(back),
     }
+    if action == "send" and len(ready) > actions.SINGLE_UP_TO:
+        chosen = {one.store_view_id for one in ready}
+        hours = announcing.hours_of(view for view in staff.store_views if view.pk in chosen)
+        context["note"] = announcing.announced(len(ready), hours)
     return render(request, "backoffice/confirm_selected.html", context)
 
 
@@ -128,6 +134,7 @@ def _why_not(invitation: Invitation, staff: Staff, action: str) -> str:
 
 def _do(request: HttpRequest, staff: Staff, action: str, ids: list[int]) -> None:
     now = timezone.now()
+    sends: list[Send] = []
     if action == "discard":
         tally = actions.discard_many(ids=ids, actor=staff.actor, now=now)
         done, skipped = tally.done, tally.skipped
@@ -137,7 +144,8 @@ def _do(request: HttpRequest, staff: Staff, action: str, ids: list[int]) -> None
             len(ids),
         )
     else:
-        done, skipped = _send(staff, ids, now)
+        sent = _send(staff, ids, now)
+        done, skipped, sends = sent.done, sent.skipped, sent.sends
         said = ngettext(
             "%(done)s of %(count)s invitation on its way%(rest)s.",
             "%(done)s of %(count)s invitations on their way%(rest)s.",
@@ -145,12 +153,18 @@ def _do(request: HttpRequest, staff: Staff, action: str, ids: list[int]) -> None
         )
     rest = "".join(f", {one}" for one in _said(skipped))
     level = messages.SUCCESS if done == len(ids) else messages.WARNING
-    messages.add_message(request, level, said % {"done": done, "count": len(ids), "rest": rest})
+    text = said % {"done": done, "count": len(ids), "rest": rest}
+    messages.add_message(request, level, announcing.linked(text, sends))
 
 
-def _send(staff: Staff, ids: list[int], now: datetime.datetime) -> tuple[int, Counter[str]]:
-    configs = config.resolve_each(Invitations, staff.store_views)
-    return actions.send_many(ids=ids, actor=staff.actor, configs=configs, now=now)
+def _send(staff: Staff, ids: list[int], now: datetime.datetime) -> actions.Sent:
+    return actions.send_many(
+        ids=ids,
+        actor=staff.actor,
+        configs=config.resolve_each(Invitations, staff.store_views),
+        deliveries=config.resolve_each(Delivery, staff.store_views),
+        now=now,
+    )
 
 
 def _said(left: Counter[str]) -> list[str]:

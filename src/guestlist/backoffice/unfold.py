@@ -110,6 +110,7 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Mail"),
                 "items": [
+                    _item(_("Sends"), "outgoing_mail", "sends", "may_view"),
                     _item(
                         _("Senders"), "badge", "guestlist_mail_senderidentity_changelist", "may_see_templates"
                     ),
@@ -120,6 +121,7 @@ UNFOLD: dict[str, Any] = {
                         "may_see_templates",
                     ),
                     _item(_("Outbox"), "outbox", "guestlist_mail_message_changelist", "may_view"),
+                    _item(_("Suppressed addresses"), "block", "suppressions", "may_suppress"),
                 ],
             },
             {

@@ -11,6 +11,8 @@ from guestlist.backoffice import (
     health,
     listing,
     selected,
+    sends,
+    suppressions,
     template_editing,
 )
 from guestlist.backoffice.site import site
@@ -24,6 +26,15 @@ _views = [
     path("invitations/<int:pk>/resend/", site.admin_view(detail.resend), name="invitation_resend"),
     path("invitations/<int:pk>/message/", site.admin_view(detail.message), name="invitation_message"),
     path("invitations/<int:pk>/link/", site.admin_view(detail.link), name="invitation_link"),
+    path("suppressed-addresses/", site.admin_view(suppressions.suppressions), name="suppressions"),
+    path("sends/", site.admin_view(sends.listing), name="sends"),
+    path("sends/<int:pk>/", site.admin_view(sends.detail), name="send"),
+    path("sends/<int:pk>/stop/", site.admin_view(sends.stop), name="send_stop"),
+    *(
+        path(f"sends/<int:pk>/{one}/", site.admin_view(sends.switch), {"action": one}, name=f"send_{one}")
+        for one in ("pause", "resume", "release")
+    ),
+    path("senders/<int:pk>/release/", site.admin_view(sends.release_sender), name="sender_release"),
     path("mail-templates/<int:pk>/edit/", site.admin_view(template_editing.edit), name="template_edit"),
     path("mail-templates/<int:pk>/make/", site.admin_view(template_editing.make), name="template_make"),
     path("configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"),

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from guestlist import addresses
 from guestlist.invitations.lifecycle import Status
-from guestlist.invitations.models import Delivery
+from guestlist.invitations.models import MAIL_KIND, Delivery
+from guestlist.mail.models import Message
 from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Filter:
     occasion: int | str | None = None
     inviter: int | str | None = None
     invitee: int | str | None = None
+    send: int | None = None
     sent_from: datetime.date | None = None
     sent_to: datetime.date | None = None
     registered_from: datetime.date | None = None
@@ -103,6 +105,7 @@ class Filter:
             where &= Q(delivery="" if self.delivery == NO_MAIL else self.delivery)
         if self.status is not None:
             where &= of_status(self.status, now)
+        where &= _of_send(self.send)
         where &= _within("sent_at", self.sent_from, self.sent_to, now)
         where &= _within("accepted_at", self.registered_from, self.registered_to, now)
         return invitations.filter(where)
@@ -131,6 +134,14 @@ def _of_person(name: str, person: int | str) -> Q:
     if person == NONE:
         return Q(**{name: None})
     return Q(**{name: person}) if isinstance(person, int) else Q(**{f"{name}__email": person})
+
+
+def _of_send(send: int | None) -> Q:
+    if send is None:
+        return Q()
+    # From the outbox to the invitations: those have no index that leads from their mail.
+    mails = Message.objects.filter(send=send, kind=MAIL_KIND)
+    return Q(pk__in=mails.values("subject_id"))
 
 
 def _within(name: str, first: datetime.date | None, last: datetime.date | None, now: datetime.datetime) -> Q:
@@ -209,6 +220,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "occasion": _number_or_none,
     "inviter": _person,
     "invitee": _person,
+    "send": _number,
     "sent_from": _day,
     "sent_to": _day,
     "registered_from": _day,

@@ -4,6 +4,7 @@ Every surface calls the same ones. They take what was loaded and resolved alread
 to be mailed lies in the outbox when they return.
 """
 
+from guestlist.invitations.actions.batches import SINGLE_UP_TO, Sent, send_many
 from guestlist.invitations.actions.closing import (
     Tally,
     cancel,
@@ -47,11 +48,11 @@ from guestlist.invitations.actions.sending import (
     NotMailable,
     resend,
     send_fresh,
-    send_many,
     share,
 )
 
 __all__ = [
+    "SINGLE_UP_TO",
     "AddressTaken",
     "AlreadyAccepted",
     "AlreadyCustomer",
@@ -65,6 +66,7 @@ __all__ = [
     "NotMailable",
     "OpenInvitation",
     "Repeated",
+    "Sent",
     "Suppressed",
     "Tally",
     "TooManyAddresses",

@@ -13,7 +13,7 @@ from guestlist.customers.actions import clean_name
 from guestlist.customers.models import Customer
 from guestlist.invitations import figures, lifecycle, rules
 from guestlist.invitations import message as words
-from guestlist.invitations.actions import judging, moves, sending
+from guestlist.invitations.actions import batches, judging, moves
 from guestlist.invitations.actions.judging import Candidate, Verdict, Wish
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import (
@@ -23,6 +23,7 @@ from guestlist.invitations.models import (
     InvitationEvent,
     InvitationNote,
 )
+from guestlist.mail.models import SendOrigin
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Actor, ActorKind, Permission
 from guestlist.stores.models import Website
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from guestlist.customers.models import CustomerGroup
     from guestlist.invitations.config import Invitations
-    from guestlist.mail.models import Send
+    from guestlist.mail.config import Delivery
     from guestlist.occasions.models import Occasion
     from guestlist.stores.models import StoreView
 
@@ -115,10 +116,12 @@ def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
     ready_at: datetime.datetime | None,
     again: Collection[str] = (),
     config: Invitations,
+    delivery: Delivery | None = None,
     now: datetime.datetime,
-    send: Send | None = None,
 ) -> list[Verdict]:
     """Invite people as staff; ``ready_at`` is when their mail may leave, None keeps them as Not Sent.
+
+    More than 20 mails become a send by the options of ``delivery``; without those they leave one by one.
 
     ``addresses`` may be ``Name <address>``; ``group`` None is "as configured"; ``again`` has the normalized addresses to
     be invited although they have an open invitation.
@@ -132,7 +135,7 @@ def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
     if ready_at is not None:
         actor.require(Permission.SEND, store_view.website_id)
     entries = _entered(addresses, most=MAX_BY_STAFF)
-    return [one.verdict for one in _make(wish, entries, ready_at=ready_at, send=send)]
+    return [one.verdict for one in _make(wish, entries, ready_at=ready_at, delivery=delivery)]
 
 
 @transaction.atomic
@@ -203,12 +206,26 @@ def _entered(texts: Iterable[str], *, most: int) -> list[mailbox.Entry]:
 
 
 def _make(
-    wish: Wish, entries: list[mailbox.Entry], *, ready_at: datetime.datetime | None, send: Send | None = None
+    wish: Wish,
+    entries: list[mailbox.Entry],
+    *,
+    ready_at: datetime.datetime | None,
+    delivery: Delivery | None = None,
 ) -> list[Candidate]:
     with transaction.atomic():
         _take_turn(wish)
         candidates = judging.judged(wish, entries)
-        _insert(wish, [one for one in candidates if one.refusal is None], ready_at=ready_at, send=send)
+        made = _insert(wish, [one for one in candidates if one.refusal is None])
+        if ready_at is not None:
+            batches.queue(
+                made,
+                origin=SendOrigin.STAFF,
+                actor=wish.actor,
+                config=wish.config,
+                delivery=delivery if len(made) > batches.SINGLE_UP_TO else None,
+                ready_at=ready_at,
+                now=wish.now,
+            )
     return candidates
 
 
@@ -223,11 +240,9 @@ def _take_turn(wish: Wish) -> None:
         Website.objects.select_for_update(no_key=True).get(pk=wish.store_view.website_id)
 
 
-def _insert(
-    wish: Wish, candidates: list[Candidate], *, ready_at: datetime.datetime | None, send: Send | None
-) -> None:
+def _insert(wish: Wish, candidates: list[Candidate]) -> list[Invitation]:
     if not candidates:
-        return
+        return []
     lifecycle.check(None, Status.NOT_SENT, Reason.CREATED)
     made = Invitation.objects.bulk_create([_row(wish, one) for one in candidates], batch_size=500)
     for one, invitation in zip(candidates, made, strict=True):
@@ -249,8 +264,7 @@ def _insert(
             [InvitationNote(invitation=one, message=wish.message) for one in made], batch_size=500
         )
     _write_down(wish, made)
-    if ready_at is not None:
-        sending.queue(made, config=wish.config, ready_at=ready_at, now=wish.now, send=send)
+    return made
 
 
 def _row(wish: Wish, one: Candidate) -> Invitation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -21,7 +20,7 @@ from guestlist.refusal import Refusal
 from guestlist.stores.actors import Actor, ActorKind, Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from guestlist.invitations.config import Invitations
     from guestlist.mail.models import Send
@@ -115,23 +114,13 @@ def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: da
     :raises NotMailable: when the address must not be mailed.
     :raises AlreadyCustomer: when the person is a customer by now; the invitation is discarded.
     """
-    if actor.kind == ActorKind.STAFF:
-        wanted = Permission.SEND if invitation.status == Status.NOT_SENT else Permission.RESEND
-        actor.require(wanted, invitation.website_id)
+    require_permitted(invitation, actor)
     with transaction.atomic():
         fresh = _locked(invitation)
-        _require_sendable(fresh, actor, config)
-        joined = _became_customer(fresh, config)
+        require_sendable(fresh, actor, config)
+        joined = became_customers([fresh], {fresh.store_view_id: config})
         if joined:
-            if fresh.is_open:
-                moves.move(
-                    [fresh],
-                    Status.DISCARDED,
-                    reason=Reason.ALREADY_CUSTOMER,
-                    actor=actor,
-                    now=now,
-                    kind=EventKind.DISCARDED,
-                )
+            discard_joined(joined, actor=actor, now=now)
         else:
             require_mailable(fresh)
             if fresh.status != Status.NOT_SENT:
@@ -144,7 +133,21 @@ def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: da
         raise AlreadyCustomer
 
 
-def _require_sendable(invitation: Invitation, actor: Actor, config: Invitations) -> None:
+def require_permitted(invitation: Invitation, actor: Actor) -> None:
+    """Refuse staff who may not send it at its website, or not again.
+
+    :raises NotPermitted: when they may not.
+    """
+    if actor.kind == ActorKind.STAFF:
+        wanted = Permission.SEND if invitation.status == Status.NOT_SENT else Permission.RESEND
+        actor.require(wanted, invitation.website_id)
+
+
+def require_sendable(invitation: Invitation, actor: Actor, config: Invitations) -> None:
+    """Refuse what cannot be sent as it stands now; it must be locked.
+
+    :raises AlreadyOnItsWay, MoveNotAllowed, NotMailable, NoResendsLeft: as :func:`resend`.
+    """
     if invitation.delivery in WAITING:
         raise AlreadyOnItsWay
     by_inviter = actor.kind == ActorKind.CUSTOMER
@@ -162,37 +165,41 @@ def _has_address(invitation: Invitation) -> bool:
     return invitation.address_hash is not None and hasattr(invitation, "address")
 
 
-def _became_customer(invitation: Invitation, config: Invitations) -> bool:
-    if invitation.occasion_id is not None or config.existing_account == "sign_in":
-        return False
-    return (
-        Customer.objects.known()
-        .filter(website=invitation.website_id, email=invitation.address.normalized)
-        .exists()
-    )
+def became_customers(
+    invitations: Sequence[Invitation], configs: Mapping[int, Invitations]
+) -> list[Invitation]:
+    """Return those whose person is a customer by now and is not to be invited to sign in, in one query.
 
-
-def send_many(
-    *, ids: Collection[int], actor: Actor, configs: Mapping[int, Invitations], now: datetime.datetime
-) -> tuple[int, Counter[str]]:
-    """Send, or send again, each of the invitations; returns how many, and by refusal's code how many were not.
-
-    ``configs`` has the options of each store view, by its id. For a page of selected rows: one at a time, so that each is
-    decided by the same rules as a single one.
+    ``configs`` has the options of each store view, by its id.
     """
-    skipped: Counter[str] = Counter()
-    done = 0
-    found = (
-        Invitation.objects.visible_to(actor).filter(pk__in=ids).select_related("store_view").order_by("pk")
+    asked = [
+        one
+        for one in invitations
+        if one.occasion_id is None and configs[one.store_view_id].existing_account != "sign_in"
+    ]
+    if not asked:
+        return []
+    known = set(
+        Customer.objects.known()
+        .filter(
+            website__in={one.website_id for one in asked},
+            email__in=[one.address.normalized for one in asked],
+        )
+        .values_list("website_id", "email")
     )
-    for invitation in found:
-        try:
-            resend(invitation=invitation, actor=actor, config=configs[invitation.store_view_id], now=now)
-            done += 1
-        except Refusal as refusal:
-            skipped[refusal.code] += 1
-    skipped["not_found"] = len(set(ids)) - done - sum(skipped.values())
-    return done, +skipped
+    return [one for one in asked if (one.website_id, one.address.normalized) in known]
+
+
+def discard_joined(invitations: Iterable[Invitation], *, actor: Actor, now: datetime.datetime) -> None:
+    """End those that are open, because their people are customers by now; each must be locked."""
+    moves.move(
+        [one for one in invitations if one.is_open],
+        Status.DISCARDED,
+        reason=Reason.ALREADY_CUSTOMER,
+        actor=actor,
+        now=now,
+        kind=EventKind.DISCARDED,
+    )
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-option]").forEach(greyInherited);
   document.querySelectorAll("textarea[data-count]").forEach(countCharacters);
   document.querySelectorAll("input[data-copy]").forEach(offerCopying);
+  document.querySelectorAll("[data-live]").forEach(watch);
   // Unfold's page is hidden until its script has run, so a browser's own autofocus comes too early.
   const problem = document.querySelector("#content [aria-invalid='true'], #verdicts");
   if (problem) requestAnimationFrame(() => problem.focus());
@@ -108,4 +109,44 @@ function offerCopying(input) {
     button.textContent = input.dataset.copied;
   });
   input.after(button);
+}
+
+/** Bring what changes up to date while it does: only the parts that differ, so that nothing moves under a finger. */
+function watch(region) {
+  const beside = (name) => region.parentElement.querySelector(`[${name}]`);
+  const announce = beside("data-announce");
+  const stale = beside("data-stale");
+  const every = (root) => root.querySelector("[data-every]")?.dataset.every;
+  const said = (root) => root.querySelector("[data-said]")?.dataset.said;
+  let heard = said(region);
+  beside("data-reload").hidden = true;
+
+  const look = async () => {
+    if (document.hidden) return document.addEventListener("visibilitychange", look, { once: true });
+    let fresh;
+    try {
+      const answer = await fetch(region.dataset.live, { redirect: "error", cache: "no-store" });
+      if (!answer.ok) throw new Error(answer.status);
+      fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    } catch {
+      stale.hidden = false;
+      return again(region);
+    }
+    stale.hidden = true;
+    region.querySelectorAll("[data-part]").forEach((part) => replace(part, fresh));
+    if (said(fresh) !== heard) announce.textContent = heard = said(fresh);
+    again(fresh);
+  };
+  const again = (root) => {
+    const seconds = every(root);
+    if (seconds) setTimeout(look, seconds * 1000);
+  };
+  const replace = (part, fresh) => {
+    const now = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
+    if (!now || now.outerHTML === part.outerHTML) return;
+    const held = part.contains(document.activeElement) && document.activeElement.id;
+    part.replaceWith(now);
+    if (held) (document.getElementById(held) || now.querySelector("button, a"))?.focus();
+  };
+  again(region);
 }

@@ -1,0 +1,191 @@
+"""How pages of the staff site show a bulk send."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from guestlist.mail import sends
+from guestlist.mail.models import Measure
+from guestlist.mail.sends import Status
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from guestlist.mail.sends import Progress
+
+register = template.Library()
+
+_WIDTH = 1000
+_STEP = 10
+"""Percent from one announcement to the next: a screen reader shall not talk without end."""
+_QUICK, _SLOW = 2, 10
+"""Seconds between two looks while something moves, and while something may."""
+_MOVING = {Status.RUNNING, Status.STOPPING}
+_HALF_MINUTE, _MINUTE, _HOUR = 30, 60, 3600
+_FEW = 95
+"""Minutes up to which the time left is told in minutes."""
+
+_ROWS: dict[Measure, dict[str, Any]] = {
+    Measure.QUEUED: {"state__in": "ready,leased", "tries__exact": 0},
+    Measure.DEFERRED: {"state__in": "ready,leased", "tries__gt": 0},
+    Measure.HELD: {"state__exact": "held"},
+    Measure.HANDED_OVER: {"state__exact": "sent"},
+    Measure.BOUNCED: {"state__exact": "bounced"},
+    Measure.FAILED: {"state__exact": "failed"},
+    Measure.WITHDRAWN: {"state__exact": "withdrawn"},
+}
+"""How the outbox is narrowed to the rows behind a count; the same as `guestlist.mail.counting.of_row`."""
+
+
+@register.inclusion_tag("backoffice/_send_status.html")
+def send_status(one: Progress) -> dict[str, Any]:
+    """Show the status as word, shape and color."""
+    return {"code": one.status.value, "label": one.status.label}
+
+
+@register.inclusion_tag("backoffice/_send_bar.html")
+def send_bar(one: Progress) -> dict[str, Any]:
+    """Show a progress bar: its parts are the measures, as wide as their share."""
+    parts, at = [], 0.0
+    for measure in sends.SHOWN:
+        if measure in {Measure.QUEUED, Measure.DEFERRED, Measure.HELD} or not one.counts[measure]:
+            continue
+        width = one.counts[measure] * _WIDTH / one.total
+        parts.append({"code": measure.value, "x": f"{at:.2f}", "width": f"{width:.2f}"})
+        at += width
+    label = _("Send %(id)s: %(done)s of %(total)s done") % {
+        "id": one.send.pk,
+        "done": _number(one.done),
+        "total": _number(one.total),
+    }
+    return {
+        "parts": parts,
+        "total": one.total or 1,
+        "done": one.done,
+        "percent": one.percent,
+        "label": label,
+    }
+
+
+@register.simple_tag
+def send_counts(one: Progress) -> str:
+    """Say how many are done, and of what the rest is."""
+    said = [
+        _("%(done)s of %(total)s done (%(percent)s %%)")
+        % {"done": _number(one.done), "total": _number(one.total), "percent": one.percent}
+    ]
+    said += [
+        f"{_number(one.counts[measure])} {measure.label}"
+        for measure in (Measure.BOUNCED, Measure.FAILED, Measure.DEFERRED, Measure.HELD, Measure.WITHDRAWN)
+        if one.counts[measure]
+    ]
+    return " · ".join(said)
+
+
+@register.simple_tag
+def send_lead(one: Progress) -> str:
+    """Say how fast it goes and how long it takes, or what it waits for."""
+    if one.status is Status.RUNNING:
+        return " · ".join(filter(None, (_rate(one.per_second), _left(one)))) or _(
+            "The first mails leave soon."
+        )
+    if one.status is Status.SCHEDULED and one.send.ready_at is not None:
+        return _("Leaves on %(when)s") % {"when": _moment(one.send.ready_at)}
+    if one.status is Status.STOPPING:
+        return ngettext("%(count)s is being withdrawn", "%(count)s are being withdrawn", one.left) % {
+            "count": _number(one.left)
+        }
+    if one.status is Status.PAUSED:
+        return ngettext("%(count)s waits until you resume", "%(count)s wait until you resume", one.left) % {
+            "count": _number(one.left)
+        }
+    if one.status is Status.WAITING and one.opens_at is not None:
+        return _("Bulk mail leaves again on %(when)s") % {"when": _moment(one.opens_at)}
+    return ""
+
+
+@register.inclusion_tag("backoffice/_send_why.html")
+def send_why(one: Progress, can_see_to_sender: bool) -> dict[str, Any]:  # noqa: FBT001 - a template's argument
+    """Say what keeps it from leaving that somebody must see to."""
+    return {
+        "send": one.send,
+        "is_held": one.status is Status.HELD,
+        "sender": one.send.sender if not one.status.is_over and sends.stands_still(one.send.sender) else None,
+        "can_see_to_sender": can_see_to_sender,
+    }
+
+
+@register.filter
+def measures(one: Progress) -> list[dict[str, Any]]:
+    """Return each count with its words and the query of its rows in the outbox; empty where there are none."""
+    shown = []
+    for measure in sends.SHOWN:
+        count = one.counts[measure]
+        query = urlencode({"send__id__exact": one.send.pk, **_ROWS[measure]}) if count else ""
+        label = str(capfirst(measure.label))
+        if one.status is Status.STOPPING and measure in sends.UNDER_WAY:
+            label = _("%(measure)s, being withdrawn") % {"measure": label}
+        shown.append({"code": measure.value, "label": label, "count": _number(count), "query": query})
+    return shown
+
+
+@register.simple_tag
+def pace(shown: Progress | Sequence[Progress]) -> SafeString:
+    """Return the attributes that tell a script how often to look again, if at all, and of one send what to say aloud."""
+    one = shown if isinstance(shown, sends.Progress) else None
+    rows = [shown] if isinstance(shown, sends.Progress) else shown
+    statuses = {each.status for each in rows}
+    seconds = _QUICK if statuses & _MOVING else _SLOW
+    every = format_html(' data-every="{}"', seconds) if any(not each.is_over for each in statuses) else ""
+    return format_html("{}{}", every, format_html(' data-said="{}"', _said(one)) if one else "")
+
+
+def _said(one: Progress) -> str:
+    """Return what is worth saying aloud; it changes with the status and every ten percent."""
+    return _("%(status)s, %(percent)s %%") % {
+        "status": one.status.label,
+        "percent": one.percent if one.status.is_over else one.percent // _STEP * _STEP,
+    }
+
+
+def _rate(per_second: float) -> str:
+    if per_second <= 0:
+        return ""
+    if per_second < 1:
+        return _("%(count)s a minute") % {"count": _number(round(per_second * _MINUTE))}
+    return _("%(count)s a second") % {"count": _number(round(per_second))}
+
+
+def _left(one: Progress) -> str:
+    seconds = one.seconds_left
+    if seconds is None:
+        return ""
+    if seconds < _HALF_MINUTE:
+        return _("some seconds left")
+    if seconds < _MINUTE:
+        return _("less than a minute left")
+    minutes = round(seconds / _MINUTE)
+    if minutes < _FEW:
+        return ngettext("about %(count)s minute left", "about %(count)s minutes left", minutes) % {
+            "count": minutes
+        }
+    hours = round(seconds / _HOUR)
+    return ngettext("about %(count)s hour left", "about %(count)s hours left", hours) % {"count": hours}
+
+
+def _moment(value: datetime.datetime) -> str:
+    return formats.date_format(timezone.localtime(value), pgettext("date format", "j M Y") + ", H:i")
+
+
+def _number(count: int) -> str:
+    return formats.number_format(count, force_grouping=True)

@@ -1,0 +1,274 @@
+"""Bulk sends: opening them, their switches, and how far they are."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from guestlist.mail import counting, hours
+from guestlist.mail.models import Measure, Message, Send, SenderIdentity
+from guestlist.refusal import Refusal
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+
+    from guestlist.mail.config import Delivery
+    from guestlist.mail.models import SendOrigin
+    from guestlist.stores.actors import Actor
+    from guestlist.stores.models import StoreView
+
+log = logging.getLogger(__name__)
+
+UNDER_WAY = (Measure.QUEUED, Measure.DEFERRED, Measure.HELD)
+"""The measures of mails that are still to leave."""
+SHOWN = (
+    Measure.HANDED_OVER,
+    Measure.QUEUED,
+    Measure.DEFERRED,
+    Measure.HELD,
+    Measure.BOUNCED,
+    Measure.FAILED,
+    Measure.WITHDRAWN,
+)
+"""The measures of a send, in the order that pages show them; each of its mails stands in exactly one."""
+
+
+class SendIsOver(Refusal):
+    """The send was stopped, or nothing of it is left to leave."""
+
+    code = "send_is_over"
+    message = _("This send is over already, so nothing was changed.")
+
+
+def open_send(
+    *,
+    store_view: StoreView,
+    sender: SenderIdentity | None,
+    origin: SendOrigin,
+    created_by_id: int | None,
+    ready_at: datetime.datetime,
+    late_after_hours: int,
+    now: datetime.datetime,
+) -> Send:
+    """Open a bulk send; call it inside the transaction that queues its mails.
+
+    When its turn comes more than ``late_after_hours`` after ``ready_at``, staff are asked first.
+    """
+    return Send.objects.create(
+        website_id=store_view.website_id,
+        store_view=store_view,
+        sender=sender,
+        origin=origin,
+        created_by_id=created_by_id,
+        created_at=now,
+        ready_at=ready_at,
+        not_after=ready_at + timedelta(hours=late_after_hours),
+    )
+
+
+def pause(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:
+    """Let nothing more of a send leave until it is resumed; returns False when it was paused before.
+
+    :raises NotPermitted: when the actor may not send at its website.
+    :raises SendIsOver: when it is over.
+    """
+    return _switched(send, "paused", actor, Q(paused_at=None), paused_at=now)
+
+
+def resume(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:  # noqa: ARG001 - as its sisters
+    """Let a paused send go on; returns False when it was not paused.
+
+    :raises NotPermitted: when the actor may not send at its website.
+    :raises SendIsOver: when it is over.
+    """
+    return _switched(send, "resumed", actor, ~Q(paused_at=None), paused_at=None)
+
+
+def stop(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:
+    """End a send for good: what has not left is withdrawn by the worker. Returns False when it was stopped before.
+
+    :raises NotPermitted: when the actor may not send at its website.
+    :raises SendIsOver: when nothing of it was left to stop.
+    """
+    return _switched(send, "stopped", actor, Q(), stopped_at=now)
+
+
+def release(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:  # noqa: ARG001 - as its sisters
+    """Let a held send leave after all, however late it is by now; returns False when it was not held.
+
+    :raises NotPermitted: when the actor may not send at its website.
+    :raises SendIsOver: when it is over.
+    """
+    return _switched(send, "released", actor, ~Q(held_at=None), held_at=None, held_reason="", not_after=None)
+
+
+def _switched(send: Send, verb: str, actor: Actor, where: Q, **changes: object) -> bool:
+    actor.require(Permission.SEND, send.website_id)
+    # The condition decides between two at the same moment; the other one finds it done, or over.
+    still_open = Send.objects.filter(pk=send.pk, stopped_at=None, finished_at=None)
+    changed = still_open.filter(where).update(**changes)
+    send.refresh_from_db()
+    if changed:
+        log.info("send %s id=%s website=%s actor=%s:%s", verb, send.pk, send.website_id, actor.kind, actor.id)
+        return True
+    if send.stopped_at and verb == "stopped":
+        return False
+    if send.stopped_at or send.finished_at:
+        raise SendIsOver
+    return False
+
+
+def release_sender(*, identity: SenderIdentity, actor: Actor, now: datetime.datetime) -> bool:
+    """Let mail of a held sender leave again, and count its bounces and complaints anew; False when it was not held.
+
+    :raises NotPermitted: when the actor may not manage senders at its website.
+    """
+    actor.require(Permission.TEMPLATES, identity.website_id)
+    changed = (
+        SenderIdentity.objects.filter(pk=identity.pk)
+        .exclude(held_at=None)
+        .update(held_at=None, held_reason="", warned_at=None, counted_from=now)
+    )
+    identity.refresh_from_db()
+    if changed:
+        log.info("sender released id=%s actor=%s:%s", identity.pk, actor.kind, actor.id)
+    return bool(changed)
+
+
+class Status(models.TextChoices):
+    """How a send stands."""
+
+    SCHEDULED = "scheduled", pgettext_lazy("send", "Scheduled")
+    WAITING = "waiting", pgettext_lazy("send", "Waiting")
+    """For its hours to begin, or for its sender."""
+    RUNNING = "running", pgettext_lazy("send", "Being sent")
+    PAUSED = "paused", pgettext_lazy("send", "Paused")
+    HELD = "held", pgettext_lazy("send", "Held")
+    STOPPING = "stopping", pgettext_lazy("send", "Being stopped")
+    STOPPED = "stopped", pgettext_lazy("send", "Stopped")
+    FINISHED = "finished", pgettext_lazy("send", "Finished")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the send changes any more."""
+        return self in {Status.STOPPED, Status.FINISHED}
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether there is something to pause."""
+        return self in {Status.SCHEDULED, Status.WAITING, Status.RUNNING}
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is something to stop."""
+        return not self.is_over and self is not Status.STOPPING
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a send is; its counts always add up to its total."""
+
+    send: Send
+    status: Status
+    counts: Mapping[Measure, int]
+    per_second: float
+    opens_at: datetime.datetime | None = None
+    """When its hours begin, where it waits for them."""
+
+    @property
+    def total(self) -> int:
+        """How many mails it has."""
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """How many of them came to an end, whichever."""
+        return sum(self.counts[one] for one in SHOWN if one in counting.ENDED)
+
+    @property
+    def left(self) -> int:
+        """How many are still to leave; of a stopped send, to be withdrawn."""
+        return sum(self.counts[one] for one in UNDER_WAY)
+
+    @property
+    def share(self) -> float:
+        """Return how much of it is done, from 0 to 1."""
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def percent(self) -> int:
+        """The same in whole percent, 100 only when all is done."""
+        return int(self.share * 100)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes at this rate; None when nobody can tell. What was deferred comes when its server says so."""
+        queued = self.counts[Measure.QUEUED]
+        if self.status is not Status.RUNNING or not queued or self.per_second <= 0:
+            return None
+        return queued / self.per_second
+
+
+def progress(
+    sends: Sequence[Send], *, options: Mapping[int, Delivery], now: datetime.datetime
+) -> list[Progress]:
+    """Return how far each send is, in two queries for all; each needs its ``store_view`` and ``sender`` loaded.
+
+    ``options`` has those of delivery for each store view, by its id.
+    """
+    ids = [one.pk for one in sends]
+    totals = counting.totals(send_ids=ids) if ids else {}
+    moving = [one.pk for one in sends if one.finished_at is None]
+    rates = counting.rates(send_ids=moving, now=now) if moving else {}
+    return [
+        _progress(one, totals[one.pk], rates.get(one.pk, 0.0), options[one.store_view_id], now)
+        for one in sends
+    ]
+
+
+def _progress(
+    send: Send, counts: Mapping[Measure, int], rate: float, delivery: Delivery, now: datetime.datetime
+) -> Progress:
+    status, opens_at = _status(send), None
+    if status is Status.RUNNING:
+        opens = hours.opens_at(delivery, time_zone=send.store_view.time_zone, now=now)
+        if send.ready_at is not None and send.ready_at > now:
+            status = Status.SCHEDULED
+        elif stands_still(send.sender):
+            status = Status.WAITING
+        elif opens > now:
+            status, opens_at = Status.WAITING, opens
+    return Progress(send, status, {one: counts[one] for one in SHOWN}, rate, opens_at)
+
+
+def _status(send: Send) -> Status:
+    """Return what the switches say."""
+    if send.stopped_at:
+        return Status.STOPPED if send.finished_at else Status.STOPPING
+    if send.finished_at:
+        return Status.FINISHED
+    if send.held_at:
+        return Status.HELD
+    return Status.PAUSED if send.paused_at else Status.RUNNING
+
+
+def stands_still(sender: SenderIdentity | None) -> bool:
+    """Tell whether nothing goes out from a sender until somebody has seen to it."""
+    return sender is not None and (sender.stopped_at is not None or sender.held_at is not None)
+
+
+def of_mail(*, message_id: int | None) -> Send | None:
+    """Return the send that a mail belongs to, if it belongs to one."""
+    if message_id is None:
+        return None
+    found = Message.objects.select_related("send").filter(pk=message_id).first()
+    return found.send if found else None
