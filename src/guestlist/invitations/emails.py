@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils import formats, translation
@@ -20,7 +21,7 @@ from guestlist.mail.previews import Preview
 from guestlist.stores import config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from guestlist.occasions.models import Occasion
     from guestlist.stores.models import StoreView
@@ -34,27 +35,30 @@ class InvitationKind:
 
     def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
         """Withdraw what ended meanwhile, and where existing customers are skipped, whoever has become one."""
-        rows = {
-            one.pk: one
-            for one in Invitation.objects.select_related("store_view", "address").filter(pk__in=ids)
-        }
-        reasons = {one: _reason_to_withdraw(rows.get(one)) for one in ids}
-        withdrawn = {one: reason for one, reason in reasons.items() if reason}
-        joined = _customers_by_now([one for one in rows.values() if one.pk not in withdrawn])
-        return withdrawn | dict.fromkeys(joined, Reason.ALREADY_CUSTOMER.value)
-
-    def shape(self, values: Values) -> frozenset[str]:
-        """Return the variables that are present."""
-        return frozenset(name for name, value in values.variables.items() if value)
+        found = Invitation.objects.filter(pk__in=ids).values_list(
+            "pk", "delivery", "website", "store_view", "occasion", "address__normalized"
+        )
+        left = {row[0]: row for row in found if row[1] in _DUE and row[5] is not None}
+        reasons = {one: "not_open" for one in ids if one not in left}
+        joined = _customers_by_now([(pk, *row) for pk, _delivery, *row in left.values()])
+        return reasons | dict.fromkeys(joined, Reason.ALREADY_CUSTOMER.value)
 
     def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:
         """Return address and variables of each invitation; its link is made here."""
-        rows = Invitation.objects.select_related(
-            "store_view", "address", "note", "inviter", "occasion"
-        ).filter(pk__in=ids)
-        invitations = list(rows)
-        configs = config.resolve_each(Invitations, list({one.store_view for one in invitations}))
-        return {one.pk: _values(one, configs[one.store_view_id], now) for one in invitations}
+        # Rows, not objects: seven tables' worth of objects for each mail would take longer than all the rest.
+        rows = [
+            _Row._make(row)
+            for row in Invitation.objects.filter(pk__in=ids, address__isnull=False).values_list(*_COLUMNS)
+        ]
+        views = StoreView.objects.in_bulk({row.store_view_id for row in rows})
+        configs = config.resolve_each(Invitations, list(views.values()))
+        shops = {pk: _Shop.of(view, configs[pk], now) for pk, view in views.items()}
+        return {row.pk: _values(row, shops[row.store_view_id]) for row in rows}
+
+    def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:
+        """Return the keyed hash of each invited address; it outlives the address."""
+        found = Invitation.objects.filter(pk__in=ids, address_hash__isnull=False)
+        return {pk: bytes(hashed) for pk, hashed in found.values_list("pk", "address_hash") if hashed}
 
     def record(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
         """Move what was handed over or bounced, and write down how the rest fared."""
@@ -68,54 +72,110 @@ class InvitationKind:
 KINDS = (InvitationKind(),)
 
 
-def _reason_to_withdraw(invitation: Invitation | None) -> str:
-    # Ending an invitation takes its mail back, and staff's resend of an ended one queues it again: delivery tells.
-    if invitation is None or invitation.delivery not in {*WAITING, Delivery.IN_DOUBT}:
-        return "not_open"
-    return "" if hasattr(invitation, "address") else "no_address"
+_DUE = frozenset({*WAITING, Delivery.IN_DOUBT})
+"""Ending an invitation takes its mail back, and staff's resend of an ended one queues it again: delivery tells."""
 
 
-def _customers_by_now(invitations: list[Invitation]) -> list[int]:
-    """Return the ids of those whose addressee is a customer by now, and is not to be invited to sign in."""
-    configs = config.resolve_each(Invitations, list({one.store_view for one in invitations}))
-    skipping = [
-        one
-        for one in invitations
-        if one.occasion_id is None and configs[one.store_view_id].existing_account == "skip"
-    ]
+class _Row(NamedTuple):
+    """What a mail is made from."""
+
+    pk: int
+    website_id: int
+    store_view_id: int
+    link_generation: int
+    address_hash: bytes | None
+    typed: str
+    name: str
+    message: str | None
+    inviter_id: int | None
+    inviter_first_name: str | None
+    inviter_last_name: str | None
+    inviter_email: str | None
+    occasion: str | None
+    closes_at: datetime.datetime | None
+
+
+_COLUMNS = (
+    "pk",
+    "website",
+    "store_view",
+    "link_generation",
+    "address_hash",
+    "address__typed",
+    "address__name",
+    "note__message",
+    "inviter",
+    "inviter__first_name",
+    "inviter__last_name",
+    "inviter__email",
+    "occasion__title",
+    "occasion__closes_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """What the mails of a store view have in common."""
+
+    base_url: str
+    expires: str
+
+    @classmethod
+    def of(cls, store_view: StoreView, options: Invitations, now: datetime.datetime) -> _Shop:
+        return cls(store_view.url(""), expires(store_view, options, now=now))
+
+
+def _customers_by_now(rows: list[tuple[int, int, int, int | None, str]]) -> list[int]:
+    """Return the ids of those whose addressee is a customer by now, and is not to be invited to sign in.
+
+    Rows have: id, website, store view, occasion, normalized address.
+    """
+    views = StoreView.objects.in_bulk({row[2] for row in rows})
+    configs = config.resolve_each(Invitations, list(views.values()))
+    skipping = [row for row in rows if row[3] is None and configs[row[2]].existing_account == "skip"]
+    if not skipping:
+        return []
     known = set(
         Customer.objects.known()
-        .filter(
-            website__in={one.website_id for one in skipping},
-            email__in=[one.address.normalized for one in skipping],
-        )
+        .filter(website__in={row[1] for row in skipping}, email__in=[row[4] for row in skipping])
         .values_list("website_id", "email")
     )
-    return [one.pk for one in skipping if (one.website_id, one.address.normalized) in known]
+    return [row[0] for row in skipping if (row[1], row[4]) in known]
 
 
-def _values(invitation: Invitation, options: Invitations, now: datetime.datetime) -> Values:
-    view = invitation.store_view
-    opt_out_url = view.url(f"/never-again/{links.opt_out_token(invitation)}/")
-    variables = variables_of(
-        view,
-        options,
-        inviter=invitation.inviter,
-        message=invitation.note.message if hasattr(invitation, "note") else "",
-        occasion=invitation.occasion,
-        now=now,
-    ) | {
-        "invitation_url": view.url(f"/invitation/{links.token(invitation, Channel.MAIL)}/"),
-        "decline_url": opt_out_url,
-        "opt_out_url": opt_out_url,
-        "invitee_address": invitation.address.typed,
-    }
+def _values(row: _Row, shop: _Shop) -> Values:
+    hashed = bytes(row.address_hash or b"")
+    opt_out = links.opt_out_token_of(row.pk, website_id=row.website_id, address_hash=hashed)
+    link = links.token_of(row.pk, generation=row.link_generation, channel=Channel.MAIL)
+    opt_out_url = f"{shop.base_url}never-again/{opt_out}/"
+    # Named as `Customer.name` is: the address where no name is known.
+    inviter = f"{row.inviter_first_name or ''} {row.inviter_last_name or ''}".strip()
     return Values(
-        invitation.address.typed,
-        invitation.address.name,
-        variables,
-        address_hash=bytes(invitation.address_hash or b""),
+        row.typed,
+        row.name,
+        {
+            "message": row.message or "",
+            "inviter_name": inviter or row.inviter_email or "",
+            "inviter_address": row.inviter_email or "",
+            "occasion": row.occasion or "",
+            "expires": shop.expires,
+            "invitation_url": f"{shop.base_url}invitation/{link}/",
+            "decline_url": opt_out_url,
+            "opt_out_url": opt_out_url,
+            "invitee_address": row.typed,
+        },
+        address_hash=hashed,
+        not_after=row.closes_at,
     )
+
+
+def expires(store_view: StoreView, options: Invitations, *, now: datetime.datetime) -> str:
+    """Return the day until which an invitation sent now is good, as people there write it; empty when for ever."""
+    if not options.lifetime_days:
+        return ""
+    local = (now + datetime.timedelta(days=options.lifetime_days)).astimezone(ZoneInfo(store_view.time_zone))
+    with translation.override(store_view.language):
+        return formats.date_format(local, "j F Y")
 
 
 def variables_of(
@@ -128,19 +188,12 @@ def variables_of(
     now: datetime.datetime,
 ) -> dict[str, str]:
     """Return what an invitation's mail says, its links apart: for the mail itself and for its preview."""
-    expires = ""
-    if options.lifetime_days:
-        local = (now + datetime.timedelta(days=options.lifetime_days)).astimezone(
-            ZoneInfo(store_view.time_zone)
-        )
-        with translation.override(store_view.language):
-            expires = formats.date_format(local, "j F Y")
     return {
         "message": message,
         "inviter_name": inviter.name if inviter else "",
         "inviter_address": (inviter.email or "") if inviter else "",
         "occasion": occasion.title if occasion else "",
-        "expires": expires,
+        "expires": expires(store_view, options, now=now),
     }
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 MAX_ANSWER = 400
-_NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
+NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
+"""The enhanced status codes that say that an address does not exist (RFC 3463)."""
 # RFC 3463 and RFC 7372: the address or domain of the sender, and proofs of it, were refused.
 _ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9)")
 # Words, and only with a code that names no other reason: an address may contain them too.
@@ -74,7 +75,7 @@ def of_recipient(code: int, text: bytes) -> Answer:
         return _deferred(shown, words)
     if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown) or (shown in _VAGUE and _NO_RELAY.search(words)):
         return Answer(Result.REFUSED_US, shown, words)
-    return Answer(Result.BOUNCED, shown, words, no_such_address=shown in _NO_SUCH_ADDRESS)
+    return Answer(Result.BOUNCED, shown, words, no_such_address=shown in NO_SUCH_ADDRESS)
 
 
 def _deferred(code: str, words: str) -> Answer:
