@@ -92,10 +92,6 @@ class LiftKind:
         )
         return {one: "not_needed" for one in ids if one not in needed}
 
-    def shape(self, values: Values) -> frozenset[str]:
-        """Return the variables that are present."""
-        return frozenset(name for name, value in values.variables.items() if value)
-
     def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:  # noqa: ARG002 - the protocol's
         """Return address and link of each request; the link is made here."""
         return {
@@ -112,6 +108,9 @@ class LiftKind:
         return {}
 
     def record(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
+        """Write nothing: the outbox row says it all."""
+
+    def returned(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
         """Write nothing: the outbox row says it all."""
 
 

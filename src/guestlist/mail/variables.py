@@ -92,7 +92,7 @@ _INVITATION = (
     _variable(
         "invitation_url",
         _("The link to the invitation."),
-        "https://shop.example/invitation/sample/",
+        "https://shop.example/invitation/preview/",
         form=Form.URL,
         required=True,
     ),
@@ -130,13 +130,13 @@ _INVITATION = (
     _variable(
         "decline_url",
         _("The page where the invited person declines this invitation."),
-        "https://shop.example/never-again/sample/",
+        "https://shop.example/never-again/preview/",
         form=Form.URL,
     ),
     _variable(
         "opt_out_url",
         _("The page where the invited person asks never to be invited by this shop again."),
-        "https://shop.example/never-again/sample/",
+        "https://shop.example/never-again/preview/",
         form=Form.URL,
         required=True,
     ),
@@ -152,7 +152,7 @@ _ACTION = (
     _variable(
         "action_url",
         _("The link on the button of the mail."),
-        "https://shop.example/account/action/sample/",
+        "https://shop.example/account/confirm-email/preview/",
         form=Form.URL,
         required=True,
     ),
@@ -176,6 +176,11 @@ _PURPOSES: dict[str, tuple[Variable, ...]] = {
 def variables_of(purpose: str) -> dict[str, Variable]:
     """Return the variables that templates of a purpose may use, by name, in the order of the docs."""
     return {variable.name: variable for variable in _PURPOSES[purpose]}
+
+
+def of_shop() -> frozenset[str]:
+    """Return the names of the variables that mail fills in itself, from the store view."""
+    return frozenset(variable.name for variable in _SHOP)
 
 
 def samples_of(purpose: str, language: str) -> dict[str, str]:

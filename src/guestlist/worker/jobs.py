@@ -14,13 +14,13 @@ from django.utils import timezone
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
-from guestlist.mail import accounts, delivery
+from guestlist.mail import accounts, delivery, lifting, trials
 from guestlist.mail.transport import Transport
 from guestlist.stores import config
 
 log = logging.getLogger(__name__)
 
-KINDS = (*accounts.KINDS, *invitation_mail.KINDS)
+KINDS = (*accounts.KINDS, *lifting.KINDS, *trials.KINDS, *invitation_mail.KINDS)
 """Every kind of mail that may stand in the outbox."""
 
 
