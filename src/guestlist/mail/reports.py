@@ -88,7 +88,7 @@ def read(raw: bytes) -> Returned | Ignored:
 
 def nameless(text: str) -> str:
     """Return words as they may be kept: on one line, bounded, without addresses, which would outlive their erasure."""
-    return answers.printable(_ADDRESS.sub("…", " ".join(text[:2_000].split())))
+    return answers.printable(_ADDRESS.sub("...", " ".join(text[:2_000].split())))
 
 
 def _beginning(raw: bytes) -> bytes:
@@ -212,22 +212,25 @@ def _complaint(part: Message, parts: Sequence[Message], sent_to: Sequence[str]) 
 def _text(part: Message) -> str:
     """Return the text of a part that the parser may have taken for a mail, or for several, and taken apart."""
     if part.is_multipart():
-        text = "\n\n".join(_whole(one) for one in _inside(part)[:_MAX_BLOCKS])
+        raw = b"\n\n".join(_whole(one) for one in _inside(part)[:_MAX_BLOCKS])
+        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+        if encoding == "base64":
+            raw = base64.b64decode(re.sub(rb"[^A-Za-z0-9+/]", b"", raw) + b"==")
+        elif encoding == "quoted-printable":
+            raw = quopri.decodestring(raw)
     else:
-        text = str(part.get_payload())
-    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
-    raw = text.encode("utf-8", "surrogateescape")
-    if encoding == "base64":
-        raw = base64.b64decode(re.sub(rb"[^A-Za-z0-9+/]", b"", raw) + b"==")
-    elif encoding == "quoted-printable":
-        raw = quopri.decodestring(raw)
+        raw = _body(part)
     return raw.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _whole(one: Message) -> str:
-    head = "\n".join(f"{name}: {value}" for name, value in one.items())
-    body = one.get_payload()
-    return "\n\n".join(text for text in (head, body if isinstance(body, str) else "") if text)
+def _whole(one: Message) -> bytes:
+    head = "\n".join(f"{name}: {value}" for name, value in one.raw_items())
+    return b"\n\n".join(text for text in (head.encode("utf-8", "surrogateescape"), _body(one)) if text)
+
+
+def _body(part: Message) -> bytes:
+    body = part.get_payload(decode=True)
+    return body if isinstance(body, bytes) else b""
 
 
 def _blocks(text: str) -> Iterator[dict[str, str]]:
