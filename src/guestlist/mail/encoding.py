@@ -11,6 +11,7 @@ from binascii import b2a_qp
 from email.utils import format_datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from guestlist.mail import language, letters
 from guestlist.mail.language import Escape, Place
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     type Pair = tuple[bytes, bytes]
 
 SOFT_BREAK = b"=\r\n"
-_HEADER_LINE = 78
+_HEADER_LINE = 70
 _LINE = 75
 # Printable ASCII that neither HTML nor quoted-printable writes otherwise, no longer than a line.
 _PLAIN = re.compile(r"[ !#-%(-;?-~]{1,75}")
@@ -32,6 +33,7 @@ _PLAIN_URL = re.compile(r"https?://[!#-%*-;?-\[\]-~]{1,140}")
 # What the library leaves alone: no encoded words, no quoting.
 _PLAIN_SUBJECT = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)*")
+_NAME_IN_LETTERS = re.compile(r"(?:[^\W_]|['-])+(?: (?:[^\W_]|['-])+)*")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 
 
@@ -44,6 +46,12 @@ def quoted_printable(text: str) -> bytes:
     return b2a_qp(text.encode() + b"x", istext=True)[:-1].replace(b"\n", b"\r\n")
 
 
+def ended(encoded: bytes) -> bytes:
+    """Return a piece of a body in quoted-printable with a line end behind it, unless there is one."""
+    # A space may be its last character, which at the end of a line would be lost.
+    return encoded if encoded.endswith(b"\r\n") else encoded + SOFT_BREAK + b"\r\n"
+
+
 def writer(name: str, form: Form) -> Callable[[str], Pair]:
     """Return what writes values of a variable: encoded for the text, and escaped and encoded for the HTML.
 
@@ -51,16 +59,14 @@ def writer(name: str, form: Form) -> Callable[[str], Pair]:
     """
     if form is Form.URL:
         return partial(_url, name)
-    if form is Form.COLOR:
-        return partial(_written, name, form.value)
-    return partial(_words, name, form.value)
+    return partial(_remembered if form is Form.COLOR else _words, name, form.value)
 
 
 def _words(name: str, form: str, value: str) -> Pair:
     if _PLAIN.fullmatch(value):
         plain = value.encode("ascii")
         return plain, plain
-    return _written(name, form, value)
+    return _remembered(name, form, value)
 
 
 def _url(name: str, value: str) -> Pair:
@@ -72,7 +78,6 @@ def _url(name: str, value: str) -> Pair:
     return plain, plain
 
 
-@lru_cache(maxsize=256)
 def _written(name: str, form: str, value: str) -> Pair:
     place = Place(name, Form(form))
     return (
@@ -81,16 +86,33 @@ def _written(name: str, form: str, value: str) -> Pair:
     )
 
 
+# Many mails share an inviter, a message, an occasion; links, which no two share, and which are secret, are not kept.
+_remembered = lru_cache(maxsize=256)(_written)
+
+
 def to_line(name: str, address: str) -> bytes:
     """Return the To header with its line end; of an address in ASCII.
 
     :raises UnusableHeader: when it cannot stand there.
     """
-    if _PLAIN_ADDRESS.fullmatch(address) and (not name or _PLAIN_NAME.fullmatch(name)):
-        line = f"To: {name} <{address}>\r\n" if name else f"To: {address}\r\n"
-        if len(line) <= _HEADER_LINE:
-            return line.encode("ascii")
-    return _careful_to_line(name, address)
+    shown = _phrase(name)
+    if shown is None or len(address) > _HEADER_LINE or not _PLAIN_ADDRESS.fullmatch(address):
+        return _careful_to_line(name, address)
+    between = " " if len(shown) + len(address) <= _HEADER_LINE else "\r\n "
+    line = f"To: {shown}{between}<{address}>\r\n" if shown else f"To: {address}\r\n"
+    return line.encode("ascii")
+
+
+def _phrase(name: str) -> str | None:
+    """Return a name as it stands before an address, when it is of the usual kind; else None."""
+    if len(name) > _HEADER_LINE:
+        return None
+    if not name or _PLAIN_NAME.fullmatch(name):
+        return name
+    if not _NAME_IN_LETTERS.fullmatch(name):
+        return None
+    word = f"=?utf-8?q?{quote(name, safe=' ').replace('%', '=').replace(' ', '_')}?="  # RFC 2047, 5 (3)
+    return word if len(word) <= _HEADER_LINE else None
 
 
 @lru_cache(maxsize=1024)
@@ -106,7 +128,7 @@ def recipient(name: str, address: str) -> Mailbox:
 
 def plain_subject_line(filled: str) -> bytes:
     """Return the Subject header of a filled template with its line end, or nothing where that takes more care."""
-    if len(filled) <= _HEADER_LINE - len("Subject: \r\n") and _PLAIN_SUBJECT.fullmatch(filled):
+    if len(filled) <= _HEADER_LINE - len("Subject: ") and _PLAIN_SUBJECT.fullmatch(filled):
         return b"Subject: %b\r\n" % filled.encode("ascii")
     return b""
 

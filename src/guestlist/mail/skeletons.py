@@ -15,15 +15,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from guestlist.mail import encoding, language, letters, templates
-from guestlist.mail.encoding import SOFT_BREAK
+from guestlist.mail.assembly import Assembly
 from guestlist.mail.language import Condition, Escape, Place, Program, UnusableValue
 from guestlist.mail.letters import Letter, Mailbox
 from guestlist.mail.templates import Rendered
-from guestlist.mail.variables import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from email.message import EmailMessage, MIMEPart
+    from email.message import EmailMessage
 
     from guestlist.mail.language import Node
 
@@ -59,8 +58,10 @@ class Frame:
 
     @property
     def is_international(self) -> bool:
-        """Whether its own addresses have letters that plain SMTP cannot carry (RFC 6531)."""
-        return not (self.sender_address + self.reply_to_address).isascii()
+        """Whether an address of its own has letters before its @ that plain SMTP cannot carry (RFC 6531)."""
+        return not all(
+            address.rpartition("@")[0].isascii() for address in (self.sender_address, self.reply_to_address)
+        )
 
     def letter(
         self,
@@ -126,8 +127,10 @@ class Skeleton:
     """A finished mail but for its places."""
 
     __slots__ = (
-        "_chomped",
+        "_ended",
         "_frame",
+        "_has_way_out",
+        "_is_international",
         "_order",
         "_pieces",
         "_required",
@@ -142,7 +145,8 @@ class Skeleton:
         :raises Refusal: when it cannot stand in a mail.
         """
         self._frame = frame
-        if frame.is_international:
+        self._is_international = frame.is_international
+        if self._is_international:
             return
         shop = dict(frame.shop)
         self._required = sorted(
@@ -156,11 +160,12 @@ class Skeleton:
             self._static_subject = encoding.subject_line(language.one_line(str(self._subject[0])))
         forms = {node.name: node.form for node in (*text, *html) if isinstance(node, Place)}
         self._writers = [(name, encoding.writer(name, form)) for name, form in forms.items()]
-        made = _Assembly(list(forms), has_way_out="opt_out_url" in frame.shape)
+        self._has_way_out = "opt_out_url" in frame.shape
+        made = Assembly(list(forms), has_way_out=self._has_way_out)
         made.mail(_sample(frame), bodies=(text, html))
         self._pieces = made.pieces()
         self._order = itemgetter(*made.order)
-        self._chomped = made.chomped
+        self._ended = made.ended
 
     def fill(
         self,
@@ -178,7 +183,7 @@ class Skeleton:
         :raises UnusableValue: when a value is missing or cannot stand in its place.
         :raises UnusableHeader: when a value cannot stand in a header.
         """
-        if not to_address.isascii() or self._frame.is_international:
+        if not to_address.isascii() or self._is_international:
             return full(
                 self._frame, values, to_name=to_name, to_address=to_address, date=date, message_id=message_id
             )
@@ -190,10 +195,10 @@ class Skeleton:
         found.append(encoding.to_line(to_name, to_address))
         found.append(encoding.date_line(date))
         found.append(encoding.message_id_line(message_id))
-        if "opt_out_url" in self._frame.shape:
+        if self._has_way_out:
             found.append(encoding.way_out_line(values["opt_out_url"]))
-        for index in self._chomped:
-            found.append(found[index].removesuffix(b"\r\n"))
+        for index in self._ended:
+            found.append(encoding.ended(found[index]))
         pieces = self._pieces.copy()
         pieces[1::2] = self._order(found)
         return b"".join(pieces)
@@ -206,71 +211,6 @@ class Skeleton:
         return encoding.subject_line(
             language.render(self._frame.programs.subject, everything, escape=Escape.HEADER)
         )
-
-
-class _Assembly:
-    """Puts the constant pieces of a mail in a row, with a place between each two.
-
-    ``order`` says what comes into these places, as indexes of the list that a filling makes: text and HTML of each value,
-    then the headers of ``_HEADERS``, then the values at ``chomped`` once more, without the line end behind them.
-    """
-
-    _HEADERS = ("subject", "to", "date", "message-id", "list-unsubscribe")
-
-    def __init__(self, names: list[str], *, has_way_out: bool) -> None:
-        self.constants = [b""]
-        self.order: list[int] = []
-        self.chomped: list[int] = []
-        self._names = names
-        headers = self._HEADERS if has_way_out else self._HEADERS[:-1]
-        self._headers = {name: 2 * len(names) + index for index, name in enumerate(headers)}
-        self._first_chomped = 2 * len(names) + len(headers)
-
-    def pieces(self) -> list[bytes]:
-        """Return the constant pieces, and nothing yet in the places between."""
-        pieces = [b""] * (2 * len(self.order) + 1)
-        pieces[::2] = self.constants
-        return pieces
-
-    def mail(self, sample: EmailMessage, *, bodies: tuple[list[str | Place], list[str | Place]]) -> None:
-        """Take the headers from a sample, and between them the bodies of its two parts."""
-        boundary = f"--{sample.get_boundary()}".encode("ascii")
-        self._head(sample)
-        for index, part in enumerate(sample.iter_parts()):
-            self._constant(boundary + b"\r\n")
-            self._head(part)
-            self._body(bodies[index], offset=index)
-            self._constant(b"\r\n")
-        self._constant(boundary + b"--\r\n")
-
-    def _head(self, message: MIMEPart) -> None:
-        for name, value in message.raw_items():
-            if name.lower() in self._headers:
-                self._place(self._headers[name.lower()])
-            else:
-                self._constant(letters.POLICY.fold_binary(name, value))
-        self._constant(b"\r\n")
-
-    def _body(self, nodes: list[str | Place], *, offset: int) -> None:
-        *literals, ending = [node for node in nodes if isinstance(node, str)]
-        places = [node for node in nodes if isinstance(node, Place)]
-        for literal, place in zip(literals, places, strict=True):
-            encoded = encoding.quoted_printable(literal)
-            self._constant(encoded if encoded.endswith(b"\n") or not encoded else encoded + SOFT_BREAK)
-            self._place(2 * self._names.index(place.name) + offset)
-            self._constant(SOFT_BREAK)
-        if places and not ending and places[-1].form is Form.LINES:
-            # The library ends a body with a line end, unless there is one: that of the value counts, too.
-            self.chomped.append(self.order[-1])
-            self.order[-1] = self._first_chomped + len(self.chomped) - 1
-        self._constant(encoding.quoted_printable(ending if ending.endswith("\n") else f"{ending}\n"))
-
-    def _constant(self, piece: bytes) -> None:
-        self.constants[-1] += piece
-
-    def _place(self, index: int) -> None:
-        self.order.append(index)
-        self.constants.append(b"")
 
 
 def _sample(frame: Frame) -> EmailMessage:
