@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run all tests on SQLite and on PostgreSQL", add_help=False)
     test.set_defaults(run=_test, takes_rest=True)
 
+    bench = commands.add_parser("bench", help="measure how fast it is, and what a kill does", add_help=False)
+    bench.set_defaults(run=_bench, takes_rest=True)
+
     serve = commands.add_parser("serve", help="answer web requests")
     serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="(%(default)s)")
     serve.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
@@ -54,8 +57,28 @@ def _parser() -> argparse.ArgumentParser:
 
     migrate = commands.add_parser("migrate", help="make or update the database's tables", add_help=False)
     migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])
-    check = commands.add_parser("check", help="look for mistakes in the set-up", add_help=False)
-    check.set_defaults(run=_manage, takes_rest=True, command=["check"])
+    check = commands.add_parser(
+        "check",
+        help="look for mistakes in the set-up",
+        epilog="Without --mail or --totals the options are those of Django's check: --deploy, --tag, --fail-level …",
+        # Django's own options must not be taken for the beginning of one of these.
+        allow_abbrev=False,
+    )
+    ours = check.add_mutually_exclusive_group()
+    ours.add_argument("--mail", action="store_true", help="look at DNS, keys and mail server of each sender")
+    ours.add_argument("--totals", action="store_true", help="prove that the totals of sends add up")
+    check.add_argument("--json", action="store_true", help="print what is found for programs")
+    check.add_argument(
+        "--website", default="", metavar="CODE", help="with --mail: this website's senders only"
+    )
+    check.add_argument(
+        "--address",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="with --mail: an address that mail leaves from, where it is not the mail server's; may be repeated",
+    )
+    check.set_defaults(run=_check, takes_rest=True, parser=check)
     manage = commands.add_parser("manage", help="run a management command of Django", add_help=False)
     manage.set_defaults(run=_manage, takes_rest=True, command=[])
     return parser
@@ -71,19 +94,30 @@ def _work(stop: threading.Event, transport: Transport) -> None:
     """Do the worker's jobs beside the demo's pages; a mail server in the environment takes the inbox's place."""
     from guestlist.worker import jobs, loop
 
-    loop.run(
-        stop=stop,
-        work=jobs.all_jobs(transport=loop.configured_transport() or transport, worker=jobs.worker_name()),
-    )
+    way = loop.configured_transport() or transport
+    held = loop.taken_journal()
+    try:
+        loop.run(stop=stop, work=jobs.all_jobs(transport=way, worker=held.name, journal=held, threaded=True))
+    finally:
+        held.close()
 
 
 def _test(_options: argparse.Namespace, rest: list[str]) -> int:
+    return _become("tests", rest)
+
+
+def _bench(_options: argparse.Namespace, rest: list[str]) -> int:
+    return _become("bench", rest)
+
+
+def _become(package: str, rest: list[str]) -> int:
+    """Go on as a package that stands beside `src`, in the repository alone."""
     root = Path(guestlist.__file__).parents[2]
-    if not (root / "tests" / "__main__.py").exists():
-        sys.exit("The tests are in Guestlist's repository; this is an installed copy without them.")
+    if not (root / package / "__main__.py").exists():
+        sys.exit(f"“{package}” is in Guestlist's repository; this is an installed copy without it.")
     os.chdir(root)
     # Replaced, not started: Ctrl-C then reaches the one process that stops the database server.
-    os.execv(sys.executable, [sys.executable, "-m", "tests", *rest])
+    os.execv(sys.executable, [sys.executable, "-m", package, *rest])
 
 
 def _serve(options: argparse.Namespace, _rest: list[str]) -> int:
@@ -107,6 +141,25 @@ def _worker(_options: argparse.Namespace, _rest: list[str]) -> int:
     from guestlist.worker import loop
 
     return loop.main()
+
+
+def _check(options: argparse.Namespace, rest: list[str]) -> int:
+    ours = options.mail or options.totals
+    misplaced = rest if ours else ["--json"] * options.json
+    if not options.mail:
+        misplaced += ["--website"] * bool(options.website) + ["--address"] * bool(options.address)
+    if misplaced:
+        options.parser.error("unrecognized arguments: " + " ".join(misplaced))
+    if not ours:
+        return _manage(argparse.Namespace(command=["check"]), rest)
+    _set_up_django()
+    if options.mail:
+        from guestlist.worker import checkup
+
+        return checkup.main(website=options.website, addresses=options.address, as_json=options.json)
+    from guestlist.worker import audit
+
+    return audit.totals(json=options.json)
 
 
 def _manage(options: argparse.Namespace, rest: list[str]) -> int:

@@ -91,6 +91,10 @@ GUESTLIST_ADDRESS_KEY = _secret("GUESTLIST_ADDRESS_KEY").encode()
 GUESTLIST_LOCKS = _environment("GUESTLIST_LOCKS")
 """Options that the operator fixes for the whole installation: ``invitations.batch_size=200;…``."""
 GUESTLIST_SMTP_URL = _environment("GUESTLIST_SMTP_URL")
+GUESTLIST_JOURNAL_DIR = Path(_environment("GUESTLIST_JOURNAL_DIR", str(DATA / "journal"))).resolve()
+"""Where workers write down what they hand over; on a disk of the machine they run on."""
+GUESTLIST_WORKER = _environment("GUESTLIST_WORKER")
+"""What this machine's workers are called; the name of the machine where it is empty."""
 
 
 def _return_path(address: str) -> str:

@@ -1,14 +1,17 @@
 """A shop with mail in its outbox, a kind of mail and a way to hand it over that do what a test says."""
 
 import datetime
+import email
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import default
 from typing import Any
 
 from guestlist.mail import actions
 from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.models import Message
-from guestlist.mail.transport import Answer, Parcel, Result
+from guestlist.mail.transport import Answer, OneByOne, Parcel, Result
 from guestlist.stores.models import StoreView, Website
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
@@ -58,19 +61,24 @@ class Friends:
     gone: set[int] = field(default_factory=set)
     changed: dict[int, dict[str, str]] = field(default_factory=dict)
     addresses: dict[int, str] = field(default_factory=dict)
-    hashes: dict[int, bytes] = field(default_factory=dict)
+    hashed: dict[int, bytes] = field(default_factory=dict)
+    returned_outcomes: list[Outcome] = field(default_factory=list)
+    until: dict[int, datetime.datetime] = field(default_factory=dict)
     recorded: list[Outcome] = field(default_factory=list)
 
     def check(self, ids, *, now):
         return {one: reason for one, reason in self.withdrawn.items() if one in ids}
 
-    def shape(self, values):
-        return frozenset(values.variables)
-
     def values(self, ids, *, now):
         if self.broken & set(ids):
             raise LookupError("no such friend")
         return {one: self._values(one) for one in ids if one not in self.gone}
+
+    def hashes(self, ids):
+        return {one: self.hashed[one] for one in ids if one in self.hashed}
+
+    def returned(self, outcomes, *, now):
+        self.returned_outcomes += outcomes
 
     def record(self, outcomes, *, now):
         if any(outcome.message.subject_id in self.unrecordable for outcome in outcomes):
@@ -89,12 +97,22 @@ class Friends:
         }
         address = self.addresses.get(one, f"friend{one}@friend.example")
         return Values(
-            address, variables=variables | self.changed.get(one, {}), address_hash=self.hashes.get(one)
+            address,
+            variables=variables | self.changed.get(one, {}),
+            address_hash=self.hashed.get(one),
+            not_after=self.until.get(one),
         )
 
 
+def mail_of(parcel: Parcel) -> EmailMessage:
+    """Return a handed-over mail as its reader gets it."""
+    mail = email.message_from_bytes(parcel.content, policy=default)
+    assert isinstance(mail, EmailMessage)
+    return mail
+
+
 @dataclass
-class Basket:
+class Basket(OneByOne):
     """A transport that keeps what it is given; `answers` by recipient, all others are accepted."""
 
     answers: dict[str, Answer] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from guestlist.mail.models import (
 from guestlist.mail.transport import Answer, Result, Server, SmtpTransport
 from tests import races
 from tests.mail import mailserver
-from tests.mail.outbox import NOW, Basket, Clock, Friends, make_shop, queue
+from tests.mail.outbox import NOW, Basket, Clock, Friends, mail_of, make_shop, queue
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +81,7 @@ def test_the_mail_says_what_the_shop_and_the_kind_know(shop):
     run(Friends(), basket)
 
     parcel = basket.parcels[0]
-    mail = email.message_from_bytes(parcel.mail.as_bytes(), policy=default)
+    mail = email.message_from_bytes(parcel.content, policy=default)
     body = mail.get_body(("html",))
     assert body is not None
     html = body.get_content()
@@ -104,7 +104,7 @@ def test_the_language_is_that_of_the_store_view_or_english(language, used):
 
     run(Friends(), basket)
 
-    assert basket.parcels[0].mail["Content-Language"] == used
+    assert mail_of(basket.parcels[0])["Content-Language"] == used
 
 
 def test_mail_is_not_due_before_its_time(shop):
@@ -158,7 +158,7 @@ def test_an_address_that_was_suppressed_meanwhile_is_not_mailed(shop):
     other = make_shop("other")
     here, elsewhere, everywhere = (addresses.hash_of(f"{n}@friend.example") for n in range(3))
     queue(shop, range(3))
-    kind, basket = Friends(hashes={0: here, 1: elsewhere, 2: everywhere}), Basket()
+    kind, basket = Friends(hashed={0: here, 1: elsewhere, 2: everywhere}), Basket()
     for website, hashed in ((shop.website, here), (other.website, elsewhere)):
         actions.suppress(website=website, address_hash=hashed, reason=SuppressionReason.WISH, now=NOW)
     Suppression.objects.create(address_hash=everywhere, reason=SuppressionReason.STAFF, created_at=NOW)
@@ -172,7 +172,7 @@ def test_an_address_that_was_suppressed_meanwhile_is_not_mailed(shop):
 
 def test_an_address_that_does_not_exist_is_suppressed_and_a_full_mailbox_is_not(shop):
     queue(shop, range(2))
-    kind = Friends(hashes={0: b"a" * 32, 1: b"b" * 32})
+    kind = Friends(hashed={0: b"a" * 32, 1: b"b" * 32})
     basket = Basket(
         {
             "friend0@friend.example": Answer(Result.BOUNCED, "5.1.1", "no such user", no_such_address=True),
@@ -271,7 +271,7 @@ def test_a_deferred_mail_waits_longer_each_time_under_the_same_message_id(shop):
     seen = []
     basket = Basket(
         {"*": Answer(Result.DEFERRED, "4.2.1", "busy")},
-        on_deliver=lambda p: seen.append(p.mail["Message-ID"]),
+        on_deliver=lambda p: seen.append(mail_of(p)["Message-ID"]),
     )
     waits = []
 
@@ -478,7 +478,7 @@ def test_the_number_of_queries_does_not_grow_with_the_mails(shop, count, django_
     hashes = {n: bytes([n]) * 32 for n in range(count)}
 
     with django_assert_max_num_queries(16):
-        run(Friends(hashes=hashes), Basket())
+        run(Friends(hashed=hashes), Basket())
 
 
 def test_through_a_real_server(shop):

@@ -15,7 +15,7 @@ from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM
 from guestlist.worker import jobs
 from guestlist.worker.jobs import NoServerError
-from tests.mail.outbox import Basket, make_shop, queue
+from tests.mail.outbox import Basket, mail_of, make_shop, queue
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_account_mail_goes_out():
 
     assert more
     assert basket.recipients() == ["noor@friend.example"]
-    body = basket.parcels[0].mail.get_body(("plain",))
+    body = mail_of(basket.parcels[0]).get_body(("plain",))
     assert body is not None
     assert "/account/login/" in body.get_content()
     assert not job("delivery", basket)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from typing import TYPE_CHECKING
 
 from guestlist.demo.models import CapturedMail
-from guestlist.mail.transport import Answer, Result
+from guestlist.mail.transport import Answer, OneByOne, Result
 
 if TYPE_CHECKING:
     from guestlist.mail.transport import Parcel
@@ -19,7 +22,7 @@ HESITATES = "later.example"
 _KEPT = 1_000
 
 
-class InboxTransport:
+class InboxTransport(OneByOne):
     """Keeps each mail in the database; addresses at two domains answer as mail servers do when something is wrong."""
 
     def __init__(self, at: datetime | None = None, *, keeps: bool = True) -> None:
@@ -38,12 +41,10 @@ class InboxTransport:
             _keep(parcel, self._at or datetime.now(UTC))
         return Answer(Result.ACCEPTED, "2.0.0", "Kept for the inbox page.")
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
 
 def _keep(parcel: Parcel, at: datetime) -> None:
-    mail = parcel.mail
+    mail = message_from_bytes(parcel.content, policy=default)
+    assert isinstance(mail, EmailMessage)
     text, html = (mail.get_body(preferencelist=(kind,)) for kind in ("plain", "html"))
     kept = CapturedMail.objects.create(
         at=at,

@@ -53,6 +53,20 @@ class Ledger:
                 amount
             )
 
+    def add_many(
+        self,
+        store_view_id: int,
+        measure: str,
+        *,
+        event_day: datetime.date,
+        sent_day: datetime.date | None,
+        amount: int,
+    ) -> None:
+        """Count as many invitations of a store view at once as share both days."""
+        self.amounts[store_view_id, Basis.EVENT, event_day, measure, ""] += amount
+        if sent_day is not None:
+            self.amounts[store_view_id, Basis.SENT, sent_day, measure, ""] += amount
+
     def write(self) -> None:
         """Insert what was added; call it inside the transaction that it belongs to."""
         FiguresDelta.objects.bulk_create(

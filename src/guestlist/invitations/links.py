@@ -51,9 +51,15 @@ class Link:
 
 def token(invitation: Invitation, channel: Channel) -> str:
     """Return the token of a link to the invitation that will travel by the channel; 36 characters."""
-    key_id = max(settings.GUESTLIST_LINK_KEYS)
-    head = _HEAD.pack(_VERSION, key_id, invitation.pk, _CHANNELS[channel])
-    return _encode(head + _sign(head, invitation.link_generation, settings.GUESTLIST_LINK_KEYS[key_id]))
+    return token_of(invitation.pk, generation=invitation.link_generation, channel=channel)
+
+
+def token_of(invitation_id: int, *, generation: int, channel: Channel) -> str:
+    """Return the token of an invitation's link by what it says; 36 characters."""
+    keys = settings.GUESTLIST_LINK_KEYS
+    key_id = max(keys)
+    head = _HEAD.pack(_VERSION, key_id, invitation_id, _CHANNELS[channel])
+    return _encode(head + _sign(head, generation, keys[key_id]))
 
 
 def open_token(text: str, invitations: QuerySet[Invitation]) -> Link | None:
@@ -91,9 +97,14 @@ class OptOut:
 
 def opt_out_token(invitation: Invitation) -> str:
     """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
-    body = _OPT_OUT.pack(
-        _VERSION, invitation.website_id, invitation.pk, bytes(invitation.address_hash or b"")
+    return opt_out_token_of(
+        invitation.pk, website_id=invitation.website_id, address_hash=bytes(invitation.address_hash or b"")
     )
+
+
+def opt_out_token_of(invitation_id: int, *, website_id: int, address_hash: bytes) -> str:
+    """Return that token by what it says."""
+    body = _OPT_OUT.pack(_VERSION, website_id, invitation_id, address_hash)
     return _encode(body + _sign_opt_out(body))
 
 

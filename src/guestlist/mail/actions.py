@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from guestlist.mail import letters
+from guestlist.mail import counting, letters
 from guestlist.mail.models import (
     Message,
     MessageState,
+    Send,
     SenderIdentity,
     Suppression,
     SuppressionReason,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Sequence
 
-    from guestlist.mail.models import Send
     from guestlist.stores.models import StoreView, Website
 
 
@@ -79,6 +79,12 @@ def queue(
     if identity is None:
         raise NoSender(website=store_view.website.name, sender=sender)
     version = current_version(template)
+    if send is not None:
+        ledger = counting.Ledger()
+        ledger.add(
+            sender_id=identity.pk, send_id=send.pk, measure=counting.Measure.QUEUED, amount=len(subject_ids)
+        )
+        ledger.write(now=now)
     return Message.objects.bulk_create(
         [
             Message(
@@ -117,14 +123,49 @@ def template_choices(purpose: str) -> list[tuple[str, str]]:
     )
 
 
-def withdraw(*, message_ids: Collection[int], reason: str) -> int:
-    """Take back mails that no worker has in hand yet; returns how many.
+@transaction.atomic
+def withdraw(*, message_ids: Collection[int], reason: str, now: datetime.datetime) -> int:
+    """Take back mails that no worker has in hand yet, held ones too; returns how many.
 
     What a worker already holds is not touched here: its kind's check, right before sending, has the last word.
     """
-    return (
-        Message.objects.waiting().filter(pk__in=message_ids).update(state=MessageState.WITHDRAWN, code=reason)
+    waiting = Message.objects.select_for_update().filter(
+        pk__in=message_ids, state__in=(MessageState.READY, MessageState.HELD)
     )
+    rows = list(waiting.order_by("pk").values_list("pk", "sender", "send", "state", "tries"))
+    ledger = counting.Ledger()
+    for _pk, sender_id, send_id, state, tries in rows:
+        ledger.moved(
+            sender_id=sender_id,
+            send_id=send_id,
+            origin=counting.of_row(state, tries),
+            target=counting.Measure.WITHDRAWN,
+        )
+    Message.objects.filter(pk__in=[row[0] for row in rows]).update(state=MessageState.WITHDRAWN, code=reason)
+    ledger.write(now=now)
+    return len(rows)
+
+
+@transaction.atomic
+def release_held(*, message_id: int, now: datetime.datetime) -> bool:
+    """Send a mail after all that was held because it was in doubt; false when it is held no more."""
+    row = Message.objects.select_for_update().filter(pk=message_id, state=MessageState.HELD).first()
+    if row is None:
+        return False
+    ledger = counting.Ledger()
+    ledger.moved(
+        sender_id=row.sender_id,
+        send_id=row.send_id,
+        origin=counting.Measure.HELD,
+        target=counting.of_row(MessageState.READY, row.tries),
+    )
+    row.state, row.ready_at = MessageState.READY, now
+    row.save(update_fields=["state", "ready_at"])
+    if row.send_id is not None:
+        # It is the send's last one, perhaps.
+        Send.objects.filter(pk=row.send_id).update(finished_at=None)
+    ledger.write(now=now)
+    return True
 
 
 def suppress(

@@ -60,8 +60,7 @@ class Ledger:
     ) -> None:
         """Count mails that go from one measure to another."""
         if origin != target:
-            if send_id is not None:
-                self.amounts[sender_id, send_id, origin] -= amount
+            self.add(sender_id=sender_id, send_id=send_id, measure=origin, amount=-amount)
             self.add(sender_id=sender_id, send_id=send_id, measure=target, amount=amount)
 
     def write(self, *, now: datetime.datetime) -> None:

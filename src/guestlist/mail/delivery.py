@@ -1,7 +1,8 @@
-"""The outbox at work: claim → prepare → hand over → record, one batch at a time.
+"""The outbox at work: claim → prepare → hand over → record.
 
-Commit means queued; a mail counts as sent when the server said so. A row is in one worker's hands at a time, by a
-lease; what could not be handed over in its time is put back and keeps its turn.
+Commit means queued; a mail counts as sent when the server said so. A row is in one worker's hands at a time, by a lease;
+what could not be handed over in its time is put back and keeps its turn. Under load three threads share the work: one
+claims and fills mails in, one hands them over, one records; a few mails are done by one.
 """
 
 from __future__ import annotations
@@ -9,36 +10,47 @@ from __future__ import annotations
 import logging
 import random
 import re
+import threading
 import time
+from collections import deque
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 
-from guestlist.mail import claiming, preparing, recording
+from guestlist.mail import claiming, feeding, preparing, recording, recovery
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
-from guestlist.mail.models import Message
+from guestlist.mail.models import Send, SenderIdentity
 from guestlist.mail.recording import Settled
-from guestlist.mail.transport import Answer, Result
-from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
+    from guestlist.mail.dkim import Signer
+    from guestlist.mail.journal import Journal
     from guestlist.mail.kinds import Kind
+    from guestlist.mail.parcels import Parcel, Transport
     from guestlist.mail.preparing import Prepared
-    from guestlist.mail.transport import Transport
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)
 LEAST_LEASE = timedelta(seconds=30)
 """With less than this left nothing is handed over: another worker might soon do the same."""
 CHUNK = 25
-"""Mails that are checked, handed over and recorded together; what a crash can leave in doubt."""
-
+"""Mails that one thread alone hands over before it records them."""
+_AT_ONCE = 500
+"""Outcomes that are recorded together."""
+_RECORD_EVERY = 0.05
+_LOOK_EVERY = 0.25
+"""Seconds between looks at the switches of what is under way: pause, stop, hold."""
+_LONGEST_SESSION = 60.0
+"""Seconds after which threads come together, so that nothing is kept for ever."""
 _VERDICTS = {
     Result.ACCEPTED: Verdict.ACCEPTED,
     Result.DEFERRED: Verdict.DEFERRED,
@@ -65,19 +77,57 @@ class Tally:
             self.verdicts[outcome.verdict] = self.verdicts.get(outcome.verdict, 0) + 1
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What a worker holds while it works."""
+class Delivery:
+    """A worker's delivery: made once, run again and again."""
 
-    kinds: Mapping[str, Kind]
-    transport: Transport
-    worker: str
-    clock: Callable[[], datetime.datetime]
-    stop: Callable[[], bool]
-    jitter: Callable[[], float]
-    lease_until: datetime.datetime
-    tally: Tally
-    stopped_senders: set[int] = field(default_factory=set)
+    def __init__(
+        self,
+        *,
+        kinds: Iterable[Kind],
+        transport: Transport,
+        worker: str,
+        clock: Callable[[], datetime.datetime],
+        batch_size: Callable[[int], int],
+        journal: Journal | None = None,
+        journals: Path | None = None,
+        signer: Signer | None = None,
+        jitter: Callable[[], float] = random.random,
+        threaded: bool = False,
+    ) -> None:
+        """Remember who delivers what by which way.
+
+        ``journal`` is this worker's own, ``journals`` the folder with those of all workers of this machine. `jitter` gives
+        numbers from 0 to 1 that spread later tries.
+        """
+        self.kinds = {kind.code: kind for kind in kinds}
+        self.transport = transport
+        self.worker = worker
+        self.clock = clock
+        self.journal = journal
+        self.journals = journals
+        self.signer = signer
+        self.jitter = jitter
+        self.threaded = threaded
+        self.feeder = feeding.Feeder(worker, batch_size)
+        self._left_behind = True
+
+    def run(self, *, stop: Callable[[], bool] = lambda: False, most_batches: int | None = None) -> Tally:
+        """Deliver until nothing is due, `stop` says so, or so many batches were claimed."""
+        now = self.clock()
+        tally = Tally()
+        common = {"worker": self.worker, "kinds": self.kinds, "now": now, "jitter": self.jitter}
+        if self._left_behind:
+            tally.reclaimed += recovery.of_own(self.journal, **common).total  # type: ignore[arg-type]
+            self._left_behind = False
+        tally.reclaimed += recovery.of_others(self.journals, **common).total  # type: ignore[arg-type]
+        session = _Session(self, tally, stop, most_batches)
+        try:
+            session.run()
+        except BaseException:
+            # What the session held may still be leased to us.
+            self._left_behind = True
+            raise
+        return tally
 
 
 def run(
@@ -90,128 +140,308 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     jitter: Callable[[], float] = random.random,
 ) -> Tally:
-    """Deliver one batch: the mails of the website that has waited longest, as many as `batch_size(website_id)` says.
+    """Deliver one batch of the lane whose turn it is, as many mails as `batch_size(website_id)` says, in this thread."""
+    delivery = Delivery(
+        kinds=kinds, transport=transport, worker=worker, clock=clock, batch_size=batch_size, jitter=jitter
+    )
+    return delivery.run(stop=stop, most_batches=1)
 
-    `jitter` gives numbers from 0 to 1 that spread later tries; `stop` tells that the worker should come to an end.
-    """
-    now = clock()
-    tally = Tally(reclaimed=claiming.reclaim(now=now))
-    if tally.reclaimed:
-        log.warning(
-            "The lease of %s mails ran out; whether they went out is in doubt, they are sent again.",
-            tally.reclaimed,
+
+class _Session:
+    """One run: what is in hand, and the supply that the transport takes from."""
+
+    def __init__(
+        self, delivery: Delivery, tally: Tally, stop: Callable[[], bool], most_batches: int | None
+    ) -> None:
+        self.delivery = delivery
+        self.tally = tally
+        self.stop = stop
+        self.batches_left = most_batches
+        self.inline = True
+        self.fed = False
+        self.carried = False
+        self.failure: BaseException | None = None
+        self.ready: deque[Prepared] = deque()
+        self.settled: deque[Settled] = deque()
+        self.leases: dict[int, datetime.datetime] = {}
+        self.under_way: dict[int, Prepared] = {}
+        self.sends: set[int] = set()
+        self.senders: set[int] = set()
+        self.off: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+        self.refused: set[int] = set()
+        self.looked = 0.0
+        self.hungry = threading.Event()
+        self.news = threading.Event()
+        # SQLite has one writer: threads that wait for each other here need not wait by sleeping there.
+        self.database: AbstractContextManager[object] = (
+            threading.RLock() if connection.vendor == "sqlite" else nullcontext()
         )
-    website_id = claiming.next_website(now=now)
-    if website_id is None:
-        return tally
-    lease_until = now + LEASE
-    ids = claiming.claim(
-        website_id=website_id, limit=batch_size(website_id), worker=worker, now=now, lease_until=lease_until
-    )
-    tally.claimed = len(ids)
-    batch = _Batch(
-        {kind.code: kind for kind in kinds}, transport, worker, clock, stop, jitter, lease_until, tally
-    )
-    left = ids
-    try:
-        while left and _may_go_on(batch):
-            chunk, left = left[:CHUNK], left[CHUNK:]
-            _deliver(chunk, batch)
-    finally:
-        # What an error left in our hands too: rows that were settled are leased no more.
-        tally.released += _released(ids, batch)
-    return tally
 
+    def run(self) -> None:
+        """Deliver; whatever happens, what was not handed over is put back."""
+        try:
+            self._feed()
+            if self.delivery.threaded and not self.fed and len(self.ready) > CHUNK:
+                self._run_threads()
+            elif self.ready or self.settled:
+                self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
+            self._record_all()
+        finally:
+            self._release()
+        if self.failure is not None:
+            raise self.failure
 
-def _may_go_on(batch: _Batch) -> bool:
-    return not (batch.tally.unreachable or batch.stop() or batch.lease_until - batch.clock() < LEAST_LEASE)
+    # --- What the transport asks -------------------------------------------------------------------------------------
 
-
-def _released(ids: Sequence[int], batch: _Batch) -> int:
-    try:
-        return claiming.release(ids=ids, worker=batch.worker) if ids else 0
-    except (OperationalError, InterfaceError):
-        log.warning("Mails cannot be put back while the database is away; their lease will run out.")
-        return 0
-
-
-def _deliver(ids: Sequence[int], batch: _Batch) -> None:
-    """Hand over some claimed rows and record what became of them."""
-    rows = Message.objects.select_related("store_view__website", "sender", "template_version__template")
-    by_id = rows.in_bulk(ids)
-    messages = [by_id[pk] for pk in ids if by_id[pk].sender_id not in batch.stopped_senders]
-    prepared, lost = preparing.prepare(messages, kinds=batch.kinds, now=batch.clock())
-    settled = [Settled(outcome) for outcome in lost]
-    try:
-        for one in prepared:
-            if not _may_go_on(batch):
-                break
-            if one.message.sender_id in batch.stopped_senders:
+    def take(self) -> Parcel | None:
+        """Return the next mail, or None when there is none right now."""
+        while not self.stop():
+            if not self.ready:
+                if not self.inline or not self._feed():
+                    self.hungry.set()
+                    return None
                 continue
-            answer = _handed_over(one, batch)
-            if answer.result is Result.UNREACHABLE:
-                batch.tally.unreachable = answer.text or answer.code
-            elif answer.result is Result.REFUSED_US:
-                batch.stopped_senders.add(one.message.sender_id)
-                recording.stop_sender(
-                    one.message, code=answer.code, answer=answer.text, worker=batch.worker, now=batch.clock()
-                )
-            else:
-                settled.append(_settled(one, answer, batch.clock()))
-    finally:
-        _record(settled, batch)
+            prepared = self.ready.popleft()
+            if self._is_off(prepared):
+                continue  # stays in hand, and is put back with the rest
+            if not self.inline and len(self.ready) < _AT_ONCE:
+                self.hungry.set()
+            self.under_way[prepared.row.pk] = prepared
+            return prepared.parcel
+        return None
 
+    def waiting(self) -> int:
+        """Return about how many could be taken right now."""
+        if self.stop():
+            return 0
+        if self.inline and not self.ready:
+            self._feed()
+        return len(self.ready)
 
-def _handed_over(prepared: Prepared, batch: _Batch) -> Answer:
-    """Make one mail and hand it over; a mail that cannot be made fails alone."""
-    try:
-        parcel = preparing.parcel(prepared, now=batch.clock())
-        return _nameless(batch.transport.deliver(parcel), parcel.recipient)
-    except Refusal as refusal:
-        # Only what is at fault: its value, or the sentence with it, may be an address.
-        words = str(refusal.data.get("name") or refusal.data.get("header") or "")
-        log.warning("Mail %s cannot be made: %s %s", prepared.message.pk, refusal.code, words)
-        return Answer(Result.FAILED, refusal.code, words)
-    except Exception as error:
-        log.exception("Mail %s cannot be made or handed over.", prepared.message.pk)
-        batch.transport.close()
-        return Answer(Result.FAILED, "mail_error", type(error).__name__)
+    def over(self) -> bool:
+        """Tell that no more will come."""
+        return self.stop() or (self.fed and not self.ready)
+
+    def may_leave(self, parcel: Parcel) -> bool:
+        """Tell whether the mail may be handed over now, and write down that it is."""
+        prepared = self.under_way[parcel.row.pk]
+        if self._is_off(prepared) or self._lease_left(parcel.row.pk) < LEAST_LEASE:
+            return False
+        if self.delivery.journal is not None:
+            try:
+                self.delivery.journal.leaving(parcel.row.pk)
+            except OSError as error:
+                log.error("The journal cannot be written, no mail leaves: %s", error)  # noqa: TRY400
+                self.failure = error
+                self.fed = True
+                self.ready.clear()
+                return False
+        return True
+
+    def answered(self, parcel: Parcel, answer: Answer) -> None:
+        """Take what came of a mail."""
+        prepared = self.under_way.pop(parcel.row.pk)
+        if self.delivery.journal is not None:
+            accepted = answer.result is Result.ACCEPTED
+            code = int(answer.code) if answer.code.isdigit() else 0
+            self.delivery.journal.answered(parcel.row.pk, code, accepted=accepted)
+        if answer.result is Result.UNREACHABLE:
+            self.tally.unreachable = answer.text or answer.code
+            return
+        answer = _nameless(answer, parcel.recipient)
+        if answer.result is Result.REFUSED_US:
+            self._refused_us(prepared, answer)
+            return
+        self.settled.append(_settled(prepared, answer, self.delivery.clock()))
+        if self.inline and len(self.settled) >= CHUNK:
+            self._record_all()
+            self._look()
+
+    def give_back(self, parcel: Parcel) -> None:
+        """Take back a mail that was not handed over: it is put back to the queue with the rest, or tried again."""
+        prepared = self.under_way.pop(parcel.row.pk)
+        if parcel.returned and not self._is_off(prepared) and not self.over():
+            self.ready.append(prepared)
+
+    # --- The parts of the work -----------------------------------------------------------------------------------------
+
+    def _feed(self) -> bool:
+        """Claim and prepare a batch; false when there is nothing more."""
+        if self.fed:
+            return False
+        delivery = self.delivery
+        if self.batches_left == 0 or self.stop():
+            self.fed = True
+            return False
+        with self.database:
+            now = delivery.clock()
+            batch = delivery.feeder.claim(now=now)
+            if batch is None:
+                self.fed = True
+                return False
+            if self.batches_left is not None:
+                self.batches_left -= 1
+            self.tally.claimed += len(batch.rows)
+            self.leases |= {row.pk: batch.lease_until for row in batch.rows}
+            self.senders |= {row.sender_id for row in batch.rows}
+            self.sends |= {row.send_id for row in batch.rows if row.send_id is not None}
+            prepared, lost = preparing.prepare(
+                batch.rows, kinds=delivery.kinds, signer=delivery.signer, now=now
+            )
+            prepared, later = feeding.within_domains(prepared, is_bulk=batch.is_bulk, now=now)
+            for moment, ids in later.items():
+                claiming.release(ids=ids, worker=delivery.worker, ready_at=moment, code="domain_limit")
+                self._forget(ids)
+        self.settled.extend(Settled(outcome) for outcome in lost)
+        self.ready.extend(prepared)
+        return True
+
+    def _run_threads(self) -> None:
+        self.inline = False
+        until = time.monotonic() + _LONGEST_SESSION
+        feeder = threading.Thread(
+            target=self._guarded, args=(lambda: self._keep_feeding(until),), name="feed"
+        )
+        recorder = threading.Thread(target=self._guarded, args=(self._keep_recording,), name="record")
+        feeder.start()
+        recorder.start()
+        try:
+            self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
+        finally:
+            self.fed = self.carried = True
+            self.hungry.set()
+            self.news.set()
+            feeder.join()
+            recorder.join()
+            self.inline = True
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that joins
+            self.failure = error
+        finally:
+            self.fed = True
+            connections.close_all()
+
+    def _keep_feeding(self, until: float) -> None:
+        while not self.fed:
+            if len(self.ready) >= _AT_ONCE:
+                self.hungry.wait(_RECORD_EVERY)
+                self.hungry.clear()
+            elif time.monotonic() > until or not self._feed():
+                self.fed = True
+
+    def _keep_recording(self) -> None:
+        while True:
+            if len(self.settled) < _AT_ONCE and not self.carried:
+                self.news.wait(_RECORD_EVERY)
+            if self.settled:
+                self._record_some()
+            elif self.carried:
+                return
+            self._look()
+
+    def _record_all(self) -> None:
+        while self.settled:
+            self._record_some()
+
+    def _record_some(self) -> None:
+        """Record what is settled, and wait for a database that is away: what was sent must not be forgotten."""
+        some = [self.settled.popleft() for _ in range(min(len(self.settled), _AT_ONCE))]
+        delivery = self.delivery
+        for attempt in range(1_000_000):
+            try:
+                with self.database:
+                    outcomes = recording.record(
+                        some,
+                        kinds=delivery.kinds,
+                        worker=delivery.worker,
+                        now=delivery.clock(),
+                        jitter=delivery.jitter,
+                    )
+                break
+            except (OperationalError, InterfaceError):
+                if self.stop():
+                    raise  # the journal knows what was sent
+                log.warning("The database is away; %s outcomes wait to be recorded.", len(some))
+                time.sleep(_RECORD_PAUSES[min(attempt, len(_RECORD_PAUSES) - 1)])
+                close_old_connections()
+        ids = [one.outcome.message.pk for one in some]
+        if delivery.journal is not None:
+            delivery.journal.recorded(ids)
+        self._forget(ids)
+        self.tally.count(outcomes)
+
+    def _refused_us(self, prepared: Prepared, answer: Answer) -> None:
+        """Stop the sender: the server refuses it, whoever it writes to."""
+        self.refused.add(prepared.row.sender_id)
+        with self.database:
+            recording.stop_sender(
+                prepared.row,
+                code=answer.code,
+                answer=answer.text,
+                worker=self.delivery.worker,
+                now=self.delivery.clock(),
+            )
+        self.tally.released += 1
+        self._forget([prepared.row.pk])
+
+    def _look(self) -> None:
+        """See whether somebody paused, stopped or held something that is under way."""
+        if time.monotonic() - self.looked < _LOOK_EVERY:
+            return
+        self.looked = time.monotonic()
+        try:
+            running = set(Send.objects.running().filter(pk__in=self.sends).values_list("pk", flat=True))
+            going = SenderIdentity.objects.filter(pk__in=self.senders, stopped_at=None, held_at=None)
+            self.off = (
+                frozenset(self.sends - running),
+                frozenset(self.senders - set(going.values_list("pk", flat=True))),
+            )
+        except (OperationalError, InterfaceError):
+            close_old_connections()
+
+    def _is_off(self, prepared: Prepared) -> bool:
+        sends, senders = self.off
+        row = prepared.row
+        return row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused
+
+    def _lease_left(self, message_id: int) -> timedelta:
+        return self.leases[message_id] - self.delivery.clock()
+
+    def _forget(self, ids: Iterable[int]) -> None:
+        for message_id in ids:
+            self.leases.pop(message_id, None)
+
+    def _release(self) -> None:
+        """Put back what was not handed over."""
+        left = set(self.leases) - {one.outcome.message.pk for one in self.settled}
+        if not left:
+            return
+        try:
+            with self.database:
+                self.tally.released += claiming.release(ids=left, worker=self.delivery.worker)
+            if self.delivery.journal is not None:
+                self.delivery.journal.recorded(left)
+        except (OperationalError, InterfaceError):
+            log.warning("Mails cannot be put back while the database is away; their lease will run out.")
 
 
 def _nameless(answer: Answer, recipient: str) -> Answer:
     """Return the answer without the address: servers repeat it, but what is kept must not outlive its erasure."""
-    if not answer.text:
+    if recipient.lower() not in answer.text.lower():
         return answer
     return replace(answer, text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
 
 
 def _settled(prepared: Prepared, answer: Answer, now: datetime.datetime) -> Settled:
     outcome = Outcome(
-        message=prepared.message,
+        message=prepared.row,
         verdict=_VERDICTS[answer.result],
         code=answer.code,
         answer=answer.text,
         at=now,
         no_such_address=answer.no_such_address,
     )
-    return Settled(outcome, prepared.values.address_hash, answer.again_after)
-
-
-def _record(settled: Sequence[Settled], batch: _Batch) -> None:
-    """Record, and wait for a database that is away: what was sent must not be forgotten."""
-    if not settled:
-        return
-    for attempt in range(1000):
-        try:
-            outcomes = recording.record(
-                settled, kinds=batch.kinds, worker=batch.worker, now=batch.clock(), jitter=batch.jitter
-            )
-        except (OperationalError, InterfaceError):
-            if batch.clock() >= batch.lease_until:
-                raise
-            log.warning("The database is away; %s outcomes wait to be recorded.", len(settled))
-            time.sleep(_RECORD_PAUSES[min(attempt, len(_RECORD_PAUSES) - 1)])
-            close_old_connections()
-        else:
-            batch.tally.count(outcomes)
-            return
+    return Settled(outcome, prepared.address_hash, answer.again_after, prepared.not_after)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from guestlist.mail.models import Message
+
+class Row(NamedTuple):
+    """A row of the outbox as a worker holds it; a model instance for each would cost more than the rest together."""
+
+    pk: int
+    kind: str
+    subject_id: int
+    send_id: int | None
+    store_view_id: int
+    sender_id: int
+    template_version_id: int
+    queued_at: datetime.datetime
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +31,16 @@ class Values:
 
     A variable that is missing or empty is false in ``{% if %}``. Variables of the store view (name, logo, legal data) are
     mail's own and need not be given. ``address_hash`` is what suppression is looked up by; mail that must reach its owner
-    whatever was wished (a password reset that they asked for) has none.
+    whatever was wished (a password reset that they asked for) has none. After ``not_after`` it is not tried again.
+    ``language`` is set where it is not the store view's.
     """
 
     address: str
     name: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     address_hash: bytes | None = None
+    not_after: datetime.datetime | None = None
+    language: str = ""
 
 
 class Verdict(enum.StrEnum):
@@ -43,13 +58,15 @@ class Verdict(enum.StrEnum):
     """Not sent because it should not be any more."""
     IN_DOUBT = "in_doubt"
     """Its worker died holding it; nobody knows whether the server took it."""
+    COMPLAINED = "complained"
+    """Its reader called it spam, after it was handed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one outbox row: the server's answer, its enhanced code or our reason code, and when."""
 
-    message: Message
+    message: Row
     verdict: Verdict
     code: str
     answer: str
@@ -75,14 +92,18 @@ class Kind(Protocol):
         """Return the ids whose mail is to be withdrawn, each with a reason code; asked right before sending."""
         ...
 
-    def shape(self, values: Values) -> frozenset[str]:
-        """Return the variables that are present: mails of one shape share a skeleton."""
-        ...
-
     def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:
         """Return what fills the mails, links and secrets included, made now and stored nowhere."""
         ...
 
+    def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:
+        """Return the keyed hash of each addressee that may be suppressed, also where the address is erased by now."""
+        ...
+
     def record(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
         """Write down what became of them; called inside mail's transaction."""
+        ...
+
+    def returned(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
+        """Write down what came back after the hand-over (bounced, complained); called inside mail's transaction."""
         ...

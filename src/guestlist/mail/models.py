@@ -328,6 +328,7 @@ class Message(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(state="leased"), name="guestlist_message_leased"
             ),
+            models.Index(fields=["send", "id"], condition=Q(state="held"), name="guestlist_message_held"),
         )
 
     def __str__(self) -> str:

@@ -3,103 +3,207 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseFault
 
-from guestlist.mail import letters, shop, suppression, templates
-from guestlist.mail.kinds import Outcome, Values, Verdict
-from guestlist.mail.language import UnusableValue
-from guestlist.mail.models import TemplateText
-from guestlist.mail.transport import Parcel
+from guestlist.mail import letters, returnpath, shop, skeletons, suppression, templates
+from guestlist.mail.kinds import Outcome, Row, Values, Verdict
+from guestlist.mail.models import SenderIdentity, TemplateText
+from guestlist.mail.parcels import Parcel
+from guestlist.refusal import Refusal
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping, Sequence
 
+    from guestlist.mail.dkim import Signer
     from guestlist.mail.kinds import Kind
-    from guestlist.mail.models import Message
-    from guestlist.stores.models import StoreView
+    from guestlist.mail.letters import Mailbox
+    from guestlist.mail.skeletons import Frame
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Prepared:
-    """A row that may go out, with what fills it."""
+    """A mail that may go out, with what recording needs of it."""
 
-    message: Message
-    values: Values
-    text: TemplateText
+    parcel: Parcel
+    address_hash: bytes | None
+    not_after: datetime.datetime | None
+
+    @property
+    def row(self) -> Row:
+        """Its row in the outbox."""
+        return self.parcel.row
+
+    @property
+    def domain(self) -> str:
+        """The recipient's domain."""
+        return self.parcel.recipient.rpartition("@")[2]
 
 
 def prepare(
-    messages: Sequence[Message], *, kinds: Mapping[str, Kind], now: datetime.datetime
+    rows: Sequence[Row], *, kinds: Mapping[str, Kind], signer: Signer | None, now: datetime.datetime
 ) -> tuple[list[Prepared], list[Outcome]]:
-    """Return the rows that may go out, in order, and what became of the others: withdrawn, suppressed, impossible."""
+    """Return the mails that may go out, in order, and what became of the others: withdrawn, suppressed, impossible."""
     settled: list[Outcome] = []
     values: dict[int, Values] = {}
-    for code in sorted({message.kind for message in messages}):
-        rows = [message for message in messages if message.kind == code]
+    for code in sorted({row.kind for row in rows}):
+        of_kind = [row for row in rows if row.kind == code]
         if code not in kinds:
-            settled += [_settled(row, Verdict.FAILED, "unknown_kind", now) for row in rows]
+            settled += [_settled(row, Verdict.FAILED, "unknown_kind", now) for row in of_kind]
             continue
-        withdrawn = kinds[code].check([row.subject_id for row in rows], now=now)
-        settled += [
-            _settled(row, Verdict.WITHDRAWN, withdrawn[row.subject_id], now)
-            for row in rows
-            if row.subject_id in withdrawn
-        ]
-        rows = [row for row in rows if row.subject_id not in withdrawn]
-        found, lost = _values(rows, kinds[code], now)
+        withdrawn = kinds[code].check([row.subject_id for row in of_kind], now=now)
+        if withdrawn:
+            settled += [
+                _settled(row, Verdict.WITHDRAWN, withdrawn[row.subject_id], now)
+                for row in of_kind
+                if row.subject_id in withdrawn
+            ]
+            of_kind = [row for row in of_kind if row.subject_id not in withdrawn]
+        found, lost = _values(of_kind, kinds[code], now)
         values |= found
         settled += lost
-    open_rows, suppressed = _without_suppressed([row for row in messages if row.pk in values], values, now)
+    around = _Surroundings.of(rows)
+    left, suppressed = _without_suppressed([row for row in rows if row.pk in values], values, around, now)
     settled += suppressed
-    texts = _texts(open_rows)
     prepared = []
-    for row in open_rows:
-        if row.pk in texts:
-            prepared.append(Prepared(row, values[row.pk], texts[row.pk]))
+    for row in left:
+        made = _made(row, values[row.pk], around, signer, now)
+        if isinstance(made, Outcome):
+            settled.append(made)
         else:
-            settled.append(_settled(row, Verdict.FAILED, "no_template_text", now))
+            prepared.append(made)
     return prepared, settled
 
 
-def parcel(prepared: Prepared, *, now: datetime.datetime) -> Parcel:
-    """Return the finished mail with its envelope.
+@dataclass(slots=True)
+class _Surroundings:
+    """What the rows of a batch share, read once: where from, by whom, in which words."""
 
-    :raises Refusal: when a value cannot stand in it; then that mail fails, and no other.
-    """
-    message, values, text = prepared.message, prepared.values, prepared.text
-    view, identity = message.store_view, message.sender
-    purpose = message.template_version.template.purpose
-    variables = shop.variables(view) | _absolute(values.variables, view)
-    for name in sorted(templates.required_of(purpose)):
-        if not variables.get(name):
-            raise UnusableValue(name=name)
-    sender = letters.mailbox(identity.address, name=identity.name)
+    views: Mapping[int, StoreView]
+    senders: Mapping[int, SenderIdentity]
+    texts: Mapping[int, list[TemplateText]]
+    shops: dict[int, dict[str, str]] = field(default_factory=dict)
+    frames: dict[tuple[object, ...], skeletons.Skeleton] = field(default_factory=dict)
+    mailboxes: dict[int, Mailbox] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> _Surroundings:
+        """Read them, in three queries whatever the number of rows."""
+        texts: dict[int, list[TemplateText]] = {}
+        found = TemplateText.objects.select_related("version__template").filter(
+            version__in={row.template_version_id for row in rows}
+        )
+        for text in found.order_by("version", "language"):
+            texts.setdefault(text.version_id, []).append(text)
+        return cls(
+            views=StoreView.objects.select_related("website").in_bulk({row.store_view_id for row in rows}),
+            senders=SenderIdentity.objects.in_bulk({row.sender_id for row in rows}),
+            texts=texts,
+        )
+
+    def shop(self, view: StoreView) -> dict[str, str]:
+        """Return what mails say of a store view."""
+        if view.pk not in self.shops:
+            self.shops[view.pk] = shop.variables(view)
+        return self.shops[view.pk]
+
+    def sender(self, sender_id: int) -> Mailbox:
+        """Return whom mail comes from, as the envelope has it.
+
+        :raises MalformedAddress: when it is no address.
+        """
+        if sender_id not in self.mailboxes:
+            identity = self.senders[sender_id]
+            self.mailboxes[sender_id] = letters.mailbox(identity.address, name=identity.name)
+        return self.mailboxes[sender_id]
+
+    def frame(self, row: Row, text: TemplateText, shape: frozenset[str]) -> Frame:
+        """Return what mails like this one have in common."""
+        view, identity = self.views[row.store_view_id], self.senders[row.sender_id]
+        reply_to = identity.reply_to or view.contact_address
+        return skeletons.Frame(
+            purpose=text.version.template.purpose,
+            subject=text.subject,
+            text=text.text,
+            html=text.html,
+            language=text.language,
+            shop=tuple(sorted(self.shop(view).items())),
+            sender_name=identity.name,
+            sender_address=identity.address,
+            reply_to_name=view.name if reply_to else "",
+            reply_to_address=reply_to,
+            feedback_id=letters.feedback_id(
+                send=row.send_id, store_view=view.code, kind=row.kind, sender=identity.code
+            ),
+            shape=shape,
+        )
+
+    def skeleton(self, row: Row, text: TemplateText, shape: frozenset[str]) -> skeletons.Skeleton:
+        """Return the skeleton for mails like this one; looked up by ids first, because frames are long to compare."""
+        key = (text.pk, row.store_view_id, row.sender_id, row.send_id, row.kind, shape)
+        if key not in self.frames:
+            self.frames[key] = skeletons.skeleton(self.frame(row, text, shape))
+        return self.frames[key]
+
+
+def _made(
+    row: Row, values: Values, around: _Surroundings, signer: Signer | None, now: datetime.datetime
+) -> Prepared | Outcome:
+    """Return one finished mail; one that cannot be made fails alone."""
+    language = values.language or around.views[row.store_view_id].language
+    text = templates.in_language(around.texts.get(row.template_version_id, []), language)
+    if text is None:
+        return _settled(row, Verdict.FAILED, "no_template_text", now)
+    try:
+        return Prepared(
+            _parcel(row, values, text, around, signer, now), values.address_hash, values.not_after
+        )
+    except Refusal as refusal:
+        # Only what is at fault: its value, or the sentence with it, may be an address.
+        words = str(refusal.data.get("name") or refusal.data.get("header") or "")
+        log.warning("Mail %s cannot be made: %s %s", row.pk, refusal.code, words)
+        return _settled(row, Verdict.FAILED, refusal.code, now, words)
+    except Exception as error:
+        log.exception("Mail %s cannot be made.", row.pk)
+        return _settled(row, Verdict.FAILED, "mail_error", now, type(error).__name__)
+
+
+def _parcel(
+    row: Row,
+    values: Values,
+    text: TemplateText,
+    around: _Surroundings,
+    signer: Signer | None,
+    now: datetime.datetime,
+) -> Parcel:
+    view, sender = around.views[row.store_view_id], around.sender(row.sender_id)
     recipient = letters.mailbox(values.address, name=values.name)
-    reply_to = identity.reply_to or view.contact_address
-    letter = letters.Letter(
-        sender=sender,
-        recipient=recipient,
-        reply_to=letters.mailbox(reply_to, name=view.name) if reply_to else None,
-        rendered=templates.fill(text, purpose=purpose, values=variables),
-        language=text.language,
-        date=now,
-        message_id=letters.message_id(row=message.pk, queued_at=message.queued_at, domain=sender.domain),
-        feedback_id=letters.feedback_id(
-            send=message.send_id, store_view=view.code, kind=message.kind, sender=identity.code
-        ),
-        opt_out_url=variables.get("opt_out_url", ""),
+    variables = _absolute(values.variables, view)
+    shape = frozenset(name for name, value in variables.items() if value)
+    message_id = letters.message_id(row=row.pk, queued_at=row.queued_at, domain=sender.domain)
+    content = around.skeleton(row, text, shape).fill(
+        variables, to_name=recipient.name, to_address=recipient.address, date=now, message_id=message_id
     )
-    return Parcel(mail=letters.build(letter), sender=sender.address, recipient=recipient.address)
+    if signer is not None:
+        content = signer.signed(content, from_domain=sender.domain)
+    return Parcel(
+        row=row,
+        sender=returnpath.address_for(message_id=row.pk) or sender.address,
+        recipient=recipient.address,
+        content=content,
+    )
 
 
-def _absolute(variables: Mapping[str, str], view: StoreView) -> dict[str, str]:
+def _absolute(variables: Mapping[str, str], view: StoreView) -> Mapping[str, str]:
     """Return the variables with each ``…_path`` of a kind that knows no store view as the ``…_url`` of the mail's."""
+    if not any(name.endswith("_path") for name in variables):
+        return variables
     return {
         f"{name.removesuffix('_path')}_url" if name.endswith("_path") else name: view.url(value)
         if name.endswith("_path")
@@ -108,12 +212,12 @@ def _absolute(variables: Mapping[str, str], view: StoreView) -> dict[str, str]:
     }
 
 
-def _settled(message: Message, verdict: Verdict, code: str, now: datetime.datetime) -> Outcome:
-    return Outcome(message=message, verdict=verdict, code=code, answer="", at=now)
+def _settled(row: Row, verdict: Verdict, code: str, now: datetime.datetime, answer: str = "") -> Outcome:
+    return Outcome(message=row, verdict=verdict, code=code, answer=answer, at=now)
 
 
 def _values(
-    rows: Sequence[Message], kind: Kind, now: datetime.datetime
+    rows: Sequence[Row], kind: Kind, now: datetime.datetime
 ) -> tuple[dict[int, Values], list[Outcome]]:
     """Return the values of the rows by row id, and what became of rows that have none.
 
@@ -143,36 +247,24 @@ def _values(
 
 
 def _without_suppressed(
-    rows: Sequence[Message], values: Mapping[int, Values], now: datetime.datetime
-) -> tuple[list[Message], list[Outcome]]:
-    blocked: set[tuple[int, bytes]] = set()
-    for website_id in sorted({row.store_view.website_id for row in rows}):
-        hashes = {
-            hashed
-            for row in rows
-            if row.store_view.website_id == website_id and (hashed := values[row.pk].address_hash)
-        }
-        if hashes:
-            found = suppression.suppressed(website_id=website_id, hashes=hashes)
-            blocked |= {(website_id, hashed) for hashed in found}
+    rows: list[Row], values: Mapping[int, Values], around: _Surroundings, now: datetime.datetime
+) -> tuple[list[Row], list[Outcome]]:
+    hashes: dict[int, set[bytes]] = {}
+    for row in rows:
+        if hashed := values[row.pk].address_hash:
+            hashes.setdefault(around.views[row.store_view_id].website_id, set()).add(hashed)
+    blocked = {
+        (website_id, hashed)
+        for website_id, wanted in hashes.items()
+        for hashed in suppression.suppressed(website_id=website_id, hashes=wanted)
+    }
+    if not blocked:
+        return rows, []
     kept, dropped = [], []
     for row in rows:
-        if (row.store_view.website_id, values[row.pk].address_hash) in blocked:
+        website_id = around.views[row.store_view_id].website_id
+        if (website_id, values[row.pk].address_hash) in blocked:
             dropped.append(_settled(row, Verdict.WITHDRAWN, "suppressed", now))
         else:
             kept.append(row)
     return kept, dropped
-
-
-def _texts(rows: Sequence[Message]) -> dict[int, TemplateText]:
-    """Return the words for each row, by row id, in its store view's language where there are any."""
-    versions = {row.template_version_id for row in rows}
-    by_version: dict[int, list[TemplateText]] = {}
-    for text in TemplateText.objects.filter(version__in=versions).order_by("version", "language"):
-        by_version.setdefault(text.version_id, []).append(text)
-    chosen = {}
-    for row in rows:
-        found = templates.in_language(by_version.get(row.template_version_id, []), row.store_view.language)
-        if found is not None:
-            chosen[row.pk] = found
-    return chosen

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import logging
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Min
 
-from guestlist.mail import actions
-from guestlist.mail.kinds import Outcome, Verdict
+from guestlist.mail import actions, claiming, counting
+from guestlist.mail.kinds import Outcome, Row, Verdict
 from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity, SuppressionReason
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     import datetime
@@ -30,25 +31,38 @@ GIVE_UP_AFTER = timedelta(days=5)
 
 _STATES = {
     Verdict.ACCEPTED: MessageState.SENT,
-    Verdict.BOUNCED: MessageState.FAILED,
+    Verdict.BOUNCED: MessageState.BOUNCED,
     Verdict.FAILED: MessageState.FAILED,
     Verdict.WITHDRAWN: MessageState.WITHDRAWN,
 }
+_NO_TRY = frozenset({Verdict.ACCEPTED, Verdict.WITHDRAWN})
+"""Answers that leave no row of their own: an accepted one stands in the history, a withdrawn one was never tried."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settled:
     """An outcome with what only mail needs of it."""
 
     outcome: Outcome
     address_hash: bytes | None = None
     again_after: timedelta | None = None
+    not_after: datetime.datetime | None = None
+    """After this the mail is of no use any more."""
+    is_held: bool = False
+    """A mail in doubt that staff want to decide on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ready:
     settled: Settled
     ready_at: datetime.datetime | None
+
+    @property
+    def state(self) -> MessageState:
+        """Where its row goes."""
+        if self.settled.outcome.verdict is Verdict.IN_DOUBT and self.settled.is_held:
+            return MessageState.HELD
+        return _STATES.get(self.settled.outcome.verdict, MessageState.READY)
 
 
 def record(
@@ -82,19 +96,19 @@ def record(
         return _record(settled, kinds={}, worker=worker, now=now, jitter=jitter)
 
 
-def stop_sender(message: Message, *, code: str, answer: str, worker: str, now: datetime.datetime) -> None:
+def stop_sender(row: Row, *, code: str, answer: str, worker: str, now: datetime.datetime) -> None:
     """Stop the sender of a mail because the server refuses it; the mail keeps its turn and blames nobody."""
     with transaction.atomic():
-        SenderIdentity.objects.filter(pk=message.sender_id, stopped_at=None).update(
+        stopped = SenderIdentity.objects.filter(pk=row.sender_id, stopped_at=None).update(
             stopped_at=now, stopped_reason=f"{code} {answer}".strip()[:250]
         )
-        Attempt.objects.create(
-            message=message, at=now, outcome="refused_us", code=code[:40], answer=answer[:500]
-        )
-        Message.objects.filter(pk=message.pk, state=MessageState.LEASED, worker=worker).update(
-            state=MessageState.READY, worker="", lease_until=None, code=code[:40]
-        )
-    log.error("Sender %s is stopped, the mail server refused it: %s %s", message.sender_id, code, answer)
+        if stopped:
+            Attempt.objects.create(
+                message_id=row.pk, at=now, outcome="refused_us", code=code[:40], answer=answer[:500]
+            )
+        claiming.release(ids=[row.pk], worker=worker, code=code[:40])
+    if stopped:
+        log.error("Sender %s is stopped, the mail server refused it: %s %s", row.sender_id, code, answer)
 
 
 def _record(
@@ -105,25 +119,89 @@ def _record(
     now: datetime.datetime,
     jitter: Callable[[], float],
 ) -> list[Outcome]:
+    accepted = [one for one in settled if one.outcome.verdict is Verdict.ACCEPTED]
+    others = [one for one in settled if one.outcome.verdict is not Verdict.ACCEPTED]
+    ledger = counting.Ledger()
     with transaction.atomic():
-        ids = [one.outcome.message.pk for one in settled]
-        # Rows whose lease ran out belong to another worker now; its word counts.
-        held = set(
-            Message.objects.select_for_update()
-            .filter(pk__in=ids, state=MessageState.LEASED, worker=worker)
-            .order_by("pk")
-            .values_list("pk", flat=True)
-        )
-        if lost := sorted(set(ids) - held):
+        outcomes = _accepted(accepted, worker, ledger)
+        if others:
+            outcomes += _others(others, worker, ledger, now, jitter)
+        if len(outcomes) != len(settled):
+            held = {one.message.pk for one in outcomes}
+            lost = sorted(one.outcome.message.pk for one in settled if one.outcome.message.pk not in held)
             log.error("The lease of mails %s ran out before their outcome was recorded.", lost)
-        ready = _timed([one for one in settled if one.outcome.message.pk in held], now, jitter)
-        _write_messages(ready)
-        _write_attempts(ready)
-        _suppress(ready, now)
-        outcomes = [one.settled.outcome for one in ready]
-        for code in sorted({outcome.message.kind for outcome in outcomes} & set(kinds)):
-            kinds[code].record([outcome for outcome in outcomes if outcome.message.kind == code], now=now)
+        # What goes out again at once is still on its way for its kind.
+        again = {
+            one.outcome.message.pk
+            for one in others
+            if one.outcome.verdict is Verdict.IN_DOUBT and not one.is_held
+        }
+        told = [one for one in outcomes if one.message.pk not in again]
+        for code in sorted({outcome.message.kind for outcome in told} & set(kinds)):
+            kinds[code].record([outcome for outcome in told if outcome.message.kind == code], now=now)
+        ledger.write(now=now)
     return outcomes
+
+
+def _accepted(settled: Sequence[Settled], worker: str, ledger: counting.Ledger) -> list[Outcome]:
+    """Write down what the server took, in one statement for each code that it said; returns what was still ours."""
+    by_code: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for one in settled:
+        by_code[one.outcome.code[:40]].append(one.outcome)
+    ours: list[Outcome] = []
+    for code, outcomes in sorted(by_code.items()):
+        # Rows whose lease ran out belong to another worker now; its word counts.
+        held = claiming.settle(
+            ids=[one.message.pk for one in outcomes], worker=worker, state=MessageState.SENT, code=code
+        )
+        ours += (
+            outcomes if len(held) == len(outcomes) else [one for one in outcomes if one.message.pk in held]
+        )
+    moved = Counter((one.message.sender_id, one.message.send_id, one.message.tries > 0) for one in ours)
+    for (sender_id, send_id, was_tried), amount in moved.items():
+        ledger.moved(
+            sender_id=sender_id,
+            send_id=send_id,
+            origin=counting.of_row(MessageState.LEASED, was_tried),
+            target=counting.Measure.HANDED_OVER,
+            amount=amount,
+        )
+    return ours
+
+
+def _others(
+    settled: Sequence[Settled],
+    worker: str,
+    ledger: counting.Ledger,
+    now: datetime.datetime,
+    jitter: Callable[[], float],
+) -> list[Outcome]:
+    rows = (
+        Message.objects.select_for_update()
+        .filter(pk__in=[one.outcome.message.pk for one in settled], state=MessageState.LEASED, worker=worker)
+        .order_by("pk")
+        .in_bulk()
+    )
+    ready = _timed([one for one in settled if one.outcome.message.pk in rows], now, jitter)
+    for one in ready:
+        outcome = one.settled.outcome
+        row = rows[outcome.message.pk]
+        origin = counting.of_row(row.state, row.tries)
+        row.state, row.code, row.worker, row.lease_until = one.state, outcome.code[:40], "", None
+        row.tries += outcome.verdict is not Verdict.WITHDRAWN
+        row.ready_at = one.ready_at or row.ready_at
+        ledger.moved(
+            sender_id=row.sender_id,
+            send_id=row.send_id,
+            origin=origin,
+            target=counting.of_row(row.state, row.tries),
+        )
+    Message.objects.bulk_update(
+        rows.values(), ["state", "code", "worker", "lease_until", "tries", "ready_at"], batch_size=500
+    )
+    _write_attempts(ready)
+    _suppress(ready, now)
+    return [one.settled.outcome for one in ready]
 
 
 def _timed(settled: Sequence[Settled], now: datetime.datetime, jitter: Callable[[], float]) -> list[_Ready]:
@@ -140,9 +218,12 @@ def _timed(settled: Sequence[Settled], now: datetime.datetime, jitter: Callable[
     timed = []
     for one in settled:
         ready_at = None
-        if one.outcome.verdict is Verdict.DEFERRED:
+        if one.outcome.verdict is Verdict.IN_DOUBT:
+            ready_at = now
+        elif one.outcome.verdict is Verdict.DEFERRED:
             ready_at = now + _pause(one, jitter)
-            if ready_at > first.get(one.outcome.message.pk, now) + GIVE_UP_AFTER:
+            until = first.get(one.outcome.message.pk, now) + GIVE_UP_AFTER
+            if ready_at > min(until, one.not_after or until):
                 one, ready_at = replace(one, outcome=replace(one.outcome, verdict=Verdict.FAILED)), None  # noqa: PLW2901
         timed.append(_Ready(one, ready_at))
     return timed
@@ -156,45 +237,33 @@ def _pause(settled: Settled, jitter: Callable[[], float]) -> timedelta:
     return min(doubled * (0.75 + jitter() / 2), LONGEST_PAUSE)
 
 
-def _write_messages(ready: Sequence[_Ready]) -> None:
-    changed = []
-    for one in ready:
-        outcome = one.settled.outcome
-        # A copy: when the database goes away now, this runs again on the same outcomes.
-        message = copy.copy(outcome.message)
-        message.state = _STATES.get(outcome.verdict, MessageState.READY)
-        message.code = outcome.code[:40]
-        message.worker = ""
-        message.lease_until = None
-        if outcome.verdict is not Verdict.WITHDRAWN:
-            message.tries += 1
-        if one.ready_at is not None:
-            message.ready_at = one.ready_at
-        changed.append(message)
-    Message.objects.bulk_update(changed, ["state", "code", "worker", "lease_until", "tries", "ready_at"])
-
-
 def _write_attempts(ready: Sequence[_Ready]) -> None:
     outcomes = [one.settled.outcome for one in ready]
     Attempt.objects.bulk_create(
         Attempt(
-            message=outcome.message,
+            message_id=outcome.message.pk,
             at=outcome.at,
             outcome=outcome.verdict.value,
             code=outcome.code[:40],
             answer=outcome.answer[:500],
         )
         for outcome in outcomes
-        if outcome.verdict not in {Verdict.ACCEPTED, Verdict.WITHDRAWN}
+        if outcome.verdict not in _NO_TRY
     )
 
 
 def _suppress(ready: Sequence[_Ready], now: datetime.datetime) -> None:
-    for one in ready:
-        if one.settled.outcome.no_such_address and one.settled.address_hash is not None:
-            actions.suppress(
-                website=one.settled.outcome.message.store_view.website,
-                address_hash=one.settled.address_hash,
-                reason=SuppressionReason.BOUNCE,
-                now=now,
-            )
+    gone = [
+        one for one in ready if one.settled.outcome.no_such_address and one.settled.address_hash is not None
+    ]
+    views = StoreView.objects.select_related("website").in_bulk(
+        {one.settled.outcome.message.store_view_id for one in gone}
+    )
+    for one in gone:
+        assert one.settled.address_hash is not None
+        actions.suppress(
+            website=views[one.settled.outcome.message.store_view_id].website,
+            address_hash=one.settled.address_hash,
+            reason=SuppressionReason.BOUNCE,
+            now=now,
+        )

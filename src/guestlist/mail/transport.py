@@ -1,61 +1,58 @@
-"""Handing a mail over: what a transport is, and the one that speaks SMTP. Nothing else in the product may.
+"""Handing mails over by SMTP. Nothing else in the product may.
 
-A :class:`Transport` takes one mail and gives one :class:`Answer`; it never raises for what a server says or does.
+Greeting, STARTTLS and signing in are the standard library's; what follows is said on many connections at once by one
+thread (see :mod:`guestlist.mail.conversation`), because threads would queue for the interpreter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import re
+import queue
+import selectors
 import smtplib
 import socket
 import ssl
+import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from guestlist.mail import answers
 from guestlist.mail.answers import Answer, Result
+from guestlist.mail.conversation import Conversation, Offers
+from guestlist.mail.parcels import OneByOne, Parcel, Supply, Transport
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-    from email.policy import EmailPolicy
+    from collections.abc import Iterator
 
-__all__ = ["Answer", "Parcel", "Result", "Server", "SmtpTransport", "Transport"]
+__all__ = [
+    "Answer",
+    "OneByOne",
+    "Parcel",
+    "Result",
+    "Server",
+    "SmtpTransport",
+    "Supply",
+    "Transport",
+    "probe",
+]
 
 log = logging.getLogger(__name__)
 
+MOST_CONNECTIONS = 256
+MOST_MAILS = 100_000
+MOST_SECONDS = 120
+"""More would outlast the lease of what is being handed over."""
 _IDLE_SECONDS = 20
-_CLOSING = 421
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A mail with its envelope."""
-
-    mail: EmailMessage
-    sender: str
-    recipient: str
-
-    @property
-    def needs_smtputf8(self) -> bool:
-        """Whether an address in it has letters that plain SMTP cannot carry (RFC 6531)."""
-        return not (self.sender + self.recipient).isascii()
-
-
-class Transport(Protocol):
-    """A way to hand mails over."""
-
-    def deliver(self, parcel: Parcel) -> Answer:
-        """Hand one mail over and return what came of it; never raises for what the other side does."""
-        ...
-
-    def close(self) -> None:
-        """Let go of connections; the next mail opens a new one."""
-        ...
+_OPENING_AT_ONCE = 16
+_POLL = 0.01
+_RECEIVE = 65_536
+_SLOWLY = 60.0
+"""Seconds after which one more connection is tried where the server had asked for fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +67,16 @@ class Server:
     starttls: bool = False
     ca_file: str = ""
     ehlo: str = ""
-    timeout: float = 30.0
-    mails_per_connection: int = 100
+    timeout: float = 60.0
+    connections: int = 8
+    mails_per_connection: int = 500
 
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read ``smtp://user:password@host:port?starttls=1`` or ``smtps://…``.
 
-        Further settings: ``timeout`` (seconds), ``ehlo`` (our name), ``ca_file`` (the authority of a private server's
-        certificate).
+        Further settings: ``connections`` (at most so many at a time, 1 to 256), ``mails_per_connection`` (1 to 100,000),
+        ``timeout`` (seconds), ``ehlo`` (our name), ``ca_file`` (the authority of a private server's certificate).
 
         :raises ImproperlyConfigured: when it cannot be read, or would send a password in the clear to another machine.
         """
@@ -89,7 +87,9 @@ class Server:
                 key: values[-1]
                 for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
             }
-            timeout = float(query.pop("timeout", "30"))
+            timeout = float(query.pop("timeout", cls.timeout))
+            connections = int(query.pop("connections", cls.connections))
+            mails = int(query.pop("mails_per_connection", cls.mails_per_connection))
         except ValueError as error:
             raise ImproperlyConfigured(f"GUESTLIST_SMTP_URL cannot be read: {error}.") from None
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
@@ -107,7 +107,16 @@ class Server:
             ca_file=query.pop("ca_file", ""),
             ehlo=query.pop("ehlo", ""),
             timeout=timeout,
+            connections=connections,
+            mails_per_connection=mails,
         )
+        if not (
+            1 <= connections <= MOST_CONNECTIONS and 1 <= mails <= MOST_MAILS and 0 < timeout <= MOST_SECONDS
+        ):
+            raise ImproperlyConfigured(
+                "GUESTLIST_SMTP_URL takes 1 to 256 connections, 1 to 100000 mails_per_connection and a timeout of at "
+                "most 120 seconds."
+            )
         if query:
             raise ImproperlyConfigured(
                 f"GUESTLIST_SMTP_URL has an unknown setting: {', '.join(sorted(query))}."
@@ -129,123 +138,323 @@ class _RefusedUsError(Exception):
         self.answer = answer
 
 
+@dataclass(slots=True, eq=False)
+class _Line:
+    """An open connection."""
+
+    socket: socket.socket
+    offers: Offers
+    used: float
+    talk: Conversation | None = None
+    pending: bytes = b""
+    carried: int = 0
+
+
+@dataclass(slots=True)
+class _Limits:
+    """How many connections there may be, and mails on each: the settings, or less while the server asks for it."""
+
+    connections: int
+    mails: int
+    lowered_at: float = 0.0
+
+    def lower(self, *, live: int, carried: int) -> None:
+        """Use fewer: the server hung up on one of so many, after so many mails."""
+        self.connections = max(1, min(self.connections, live) // 2)
+        if carried > 1:
+            self.mails = max(1, min(self.mails, carried - 1))
+        self.lowered_at = time.monotonic()
+
+    def rise(self, server: Server) -> None:
+        """Try one more after a minute of peace."""
+        if self.connections < server.connections and time.monotonic() - self.lowered_at > _SLOWLY:
+            self.connections += 1
+            self.mails = min(self.mails * 2, server.mails_per_connection)
+            self.lowered_at = time.monotonic()
+
+
 class SmtpTransport:
-    """Speaks SMTP (RFC 5321) on one connection that is kept between mails."""
+    """Speaks SMTP on as many connections as the server's settings say, kept between mails."""
 
     def __init__(self, server: Server) -> None:
-        """Remember the server; the first mail opens the connection."""
+        """Remember the server; the first mail opens the first connection."""
         self.server = server
-        self._smtp: smtplib.SMTP | None = None
-        self._carried = 0
-        self._last_used = 0.0
+        self._kept: list[_Line] = []
+        self._limits = _Limits(server.connections, server.mails_per_connection)
 
-    def deliver(self, parcel: Parcel) -> Answer:
-        """Hand one mail over and return what came of it."""
+    def carry(self, supply: Supply) -> str:
+        """Hand over what the supply has until it is over; returns why there was no server to talk to, or nothing."""
+        round_ = _Round(self.server, supply, self._limits, self._reusable())
         try:
-            smtp = self._ready()
-        except _RefusedUsError as refused:
-            return refused.answer
-        except (OSError, smtplib.SMTPException) as error:
-            self.close()
-            return _unreachable(error)
-        try:
-            answer = self._converse(smtp, parcel)
-        except (OSError, smtplib.SMTPException) as error:
-            self.close()
-            return Answer(Result.DEFERRED, "connection_lost", answers.printable(str(error)))
-        self._last_used = time.monotonic()
-        return answer
+            return round_.run()
+        finally:
+            self._kept = round_.leave()
 
     def close(self) -> None:
-        """Say goodbye and close the connection."""
-        smtp, self._smtp = self._smtp, None
-        if smtp is not None:
-            try:
-                smtp.quit()
-            except (OSError, smtplib.SMTPException):
-                smtp.close()
+        """Say goodbye and close the connections."""
+        for line in self._kept:
+            _hang_up(line)
+        self._kept = []
 
-    def _ready(self) -> smtplib.SMTP:
-        """Return a connection on which a mail may begin: the one at hand if it still lives, else a new one."""
-        if self._carried >= self.server.mails_per_connection:
-            self.close()
-        if self._smtp is not None and time.monotonic() - self._last_used > _IDLE_SECONDS:
-            try:
-                alive = self._smtp.noop()[0] == 250  # noqa: PLR2004 - SMTP's own number
-            except (OSError, smtplib.SMTPException):
-                alive = False
-            if not alive:
-                self.close()
-        if self._smtp is None:
-            self._smtp = self._connected()
-            self._carried = 0
-        return self._smtp
+    def _reusable(self) -> list[_Line]:
+        """Return the kept connections that still live: on a quiet one the server has said nothing, not even goodbye."""
+        alive = []
+        for line in self._kept:
+            if time.monotonic() - line.used > _IDLE_SECONDS or _has_spoken(line.socket):
+                _hang_up(line)
+            else:
+                alive.append(line)
+        self._kept = []
+        return alive
 
-    def _connected(self) -> smtplib.SMTP:
-        server = self.server
-        ehlo = server.ehlo or socket.getfqdn()
-        context = ssl.create_default_context(cafile=server.ca_file or None)
-        smtp: smtplib.SMTP
-        if server.implicit_tls:
-            smtp = smtplib.SMTP_SSL(server.host, server.port, ehlo, timeout=server.timeout, context=context)
+
+@dataclass(slots=True)
+class _Round:
+    """One call of `carry`: the connections at work."""
+
+    server: Server
+    supply: Supply
+    limits: _Limits
+    idle: list[_Line]
+    busy: dict[int, _Line] = field(default_factory=dict)
+    opening: int = 0
+    opened: queue.SimpleQueue[_Line | Exception] = field(default_factory=queue.SimpleQueue)
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    unreachable: str = ""
+    checked: float = 0.0
+
+    def run(self) -> str:
+        while True:
+            self._start()
+            if not self.busy and not self.opening:
+                if self.unreachable or self.supply.over():
+                    break
+                time.sleep(_POLL)
+                continue
+            waits = self.opening or self.idle or not self.supply.over()
+            for key, _mask in self.selector.select(_POLL if waits else 1.0):
+                self._serve(key.data)
+            self._arrived()
+            self._watch()
+        return self.unreachable
+
+    def leave(self) -> list[_Line]:
+        """Close what is under way, after an error, and return the connections that can be kept."""
+        for line in list(self.busy.values()):
+            self._lose(line, "the worker stopped")
+        while self.opening:
+            self.opening -= 1
+            with contextlib.suppress(queue.Empty):
+                made = self.opened.get(timeout=self.server.timeout)
+                if isinstance(made, _Line):
+                    _hang_up(made)
+        self.selector.close()
+        return self.idle
+
+    def _start(self) -> None:
+        """Give idle connections work, and open more where there is more of it."""
+        while self.idle and self.supply.waiting():
+            line = self.idle.pop()
+            if not self._begin(line):
+                break
+        wanted = min(self.limits.connections, len(self.busy) + self.supply.waiting() // 2 + 1)
+        if self.unreachable or not self.supply.waiting() or self.idle:
+            return
+        for _ in range(min(wanted - len(self.busy) - self.opening, _OPENING_AT_ONCE - self.opening)):
+            self.opening += 1
+            threading.Thread(target=self._open, name="smtp-open", daemon=True).start()
+
+    def _begin(self, line: _Line) -> bool:
+        """Begin with a mail on a connection; false when there was none."""
+        left = self.limits.mails - line.carried
+        line.talk = Conversation(self.supply, line.offers, most=left)
+        out = line.talk.begin()
+        if not out:
+            if line.talk.carried or left <= 0:
+                _hang_up(line)
+                return True
+            self.idle.append(line)
+            return False
+        line.used = time.monotonic()
+        self.busy[line.socket.fileno()] = line
+        self.selector.register(line.socket, selectors.EVENT_READ, line)
+        self._send(line, out)
+        return True
+
+    def _open(self) -> None:
+        try:
+            self.opened.put(_connected(self.server))
+        except Exception as error:  # noqa: BLE001 - told to the thread that waits for it
+            self.opened.put(error)
+
+    def _arrived(self) -> None:
+        """Take connections that were opened meanwhile, or learn why they could not be."""
+        while self.opening:
+            try:
+                made = self.opened.get_nowait()
+            except queue.Empty:
+                return
+            self.opening -= 1
+            if isinstance(made, _Line):
+                self.idle.append(made)
+            elif isinstance(made, _RefusedUsError):
+                parcel = self.supply.take()
+                if parcel is not None:
+                    self.supply.answered(parcel, made.answer)
+            elif isinstance(made, (OSError, smtplib.SMTPException)):
+                self._not_opened(made)
+            else:
+                raise made
+
+    def _not_opened(self, error: Exception) -> None:
+        words = answers.printable(f"{type(error).__name__}: {error}")
+        if self.busy or self.idle:
+            # There is a server; it just wants no more of us at once.
+            self.limits.lower(live=2 * (len(self.busy) + len(self.idle)), carried=0)
+            return
+        log.warning("The mail server cannot be reached: %s", words)
+        self.unreachable = words
+
+    def _serve(self, line: _Line) -> None:
+        """Send what waits to be sent, and take what the server said."""
+        assert line.talk is not None
+        try:
+            if line.pending:
+                self._send(line, b"")
+            for data in _received(line.socket):
+                if not data:
+                    self._lose(line, "the server closed the connection")
+                    return
+                line.used = time.monotonic()
+                out = line.talk.received(data)
+                if out:
+                    self._send(line, out)
+                if line.talk.closing:
+                    self._close(line)
+                    return
+        except OSError as error:
+            self._lose(line, str(error))
+            return
+        if line.talk.idle and not line.pending:
+            self._rest(line)
+
+    def _send(self, line: _Line, out: bytes) -> None:
+        line.pending += out
+        try:
+            while line.pending:
+                sent = line.socket.send(line.pending)
+                line.pending = line.pending[sent:]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            pass
+        except OSError as error:
+            self._lose(line, str(error))
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.pending else 0)
+        if self.selector.get_key(line.socket).events != events:
+            self.selector.modify(line.socket, events, line)
+
+    def _rest(self, line: _Line) -> None:
+        """Keep a connection without work, unless it has carried its share."""
+        assert line.talk is not None
+        self._forget(line)
+        line.carried += line.talk.carried
+        line.talk = None
+        if line.carried >= self.limits.mails:
+            _hang_up(line)
         else:
-            smtp = smtplib.SMTP(server.host, server.port, ehlo, timeout=server.timeout)
-        try:
-            smtp.ehlo_or_helo_if_needed()
-            if server.starttls:
-                smtp.starttls(context=context)  # raises where the server does not offer it
-                smtp.ehlo()
-            if server.user:
-                _log_in(smtp, server)
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
+            self.idle.append(line)
 
-    def _converse(self, smtp: smtplib.SMTP, parcel: Parcel) -> Answer:
-        options = []
-        data = parcel.mail.as_bytes()
-        if parcel.needs_smtputf8:
-            if not smtp.has_extn("smtputf8"):
-                return Answer(
-                    Result.FAILED, "smtputf8", "The mail server does not carry addresses with such letters."
-                )
-            options = ["SMTPUTF8", *(["BODY=8BITMIME"] if smtp.has_extn("8bitmime") else [])]
-            data = parcel.mail.as_bytes(policy=cast("EmailPolicy", parcel.mail.policy).clone(utf8=True))
-        if smtp.has_extn("size"):
-            options.append(f"SIZE={len(data)}")
-        self._carried += 1
-        code, text = smtp.mail(parcel.sender, options)
-        if code != 250:  # noqa: PLR2004
-            return self._refused(smtp, answers.of_sender(code, text), code)
-        code, text = smtp.rcpt(parcel.recipient)
-        if code not in {250, 251}:
-            return self._refused(smtp, answers.of_recipient(code, text), code)
-        code, text = smtp.docmd("DATA")
-        if code != 354:  # noqa: PLR2004
-            return self._refused(smtp, answers.of_recipient(code, text), code)
-        return self._content(smtp, data)
+    def _close(self, line: _Line) -> None:
+        """End a connection that cannot go on: the server is going, or may not get what it waits for."""
+        assert line.talk is not None
+        if line.talk.busy_answer:
+            self.limits.lower(live=len(self.busy) + len(self.idle), carried=line.carried + line.talk.carried)
+        self._lose(line, "the connection was closed")
 
-    def _content(self, smtp: smtplib.SMTP, data: bytes) -> Answer:
-        smtp.send(_stuffed(data))
-        try:
-            code, text = smtp.getreply()
-        except (OSError, smtplib.SMTPException) as error:
-            # After the final dot nobody knows; it is sent again under the same Message-ID.
-            self.close()
-            return Answer(Result.DEFERRED, "no_answer", answers.printable(str(error)))
-        if code == 250:  # noqa: PLR2004
-            return Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
-        return self._refused(smtp, answers.of_recipient(code, text), code)
+    def _lose(self, line: _Line, why: str) -> None:
+        if line.talk is None or line.socket.fileno() not in self.busy:
+            return
+        self._forget(line)
+        line.socket.close()
+        line.talk.lost(why)
 
-    def _refused(self, smtp: smtplib.SMTP, answer: Answer, code: int) -> Answer:
-        """Clear the connection for the next mail, or close it when the server is about to."""
-        try:
-            if code in {-1, _CLOSING} or smtp.rset()[0] != 250:  # noqa: PLR2004
-                self.close()
-        except (OSError, smtplib.SMTPException):
-            self.close()
-        return answer
+    def _forget(self, line: _Line) -> None:
+        self.busy.pop(line.socket.fileno(), None)
+        self.selector.unregister(line.socket)
+
+    def _watch(self) -> None:
+        """Give up on servers that fall silent."""
+        now = time.monotonic()
+        if now - self.checked < 1.0:
+            return
+        self.checked = now
+        self.limits.rise(self.server)
+        for line in list(self.busy.values()):
+            if now - line.used > self.server.timeout:
+                self._lose(line, "timed out")
+
+
+def probe(server: Server, *, sender: str) -> Answer:
+    """Return what the server says to us and to a sender's address; no mail is sent."""
+    try:
+        smtp = _greeted(server)
+    except _RefusedUsError as refused:
+        return refused.answer
+    except (OSError, smtplib.SMTPException) as error:
+        return Answer(
+            Result.UNREACHABLE, "unreachable", answers.printable(f"{type(error).__name__}: {error}")
+        )
+    try:
+        code, text = smtp.mail(sender)
+        smtp.rset()
+    except (OSError, smtplib.SMTPException) as error:
+        return Answer(Result.UNREACHABLE, "connection_lost", answers.printable(str(error)))
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            smtp.quit()
+    if code == 250:  # noqa: PLR2004 - SMTP's own number
+        return Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
+    return answers.of_sender(code, text)
+
+
+def _connected(server: Server) -> _Line:
+    smtp = _greeted(server)
+    assert smtp.sock is not None
+    offers = Offers(
+        pipelining=smtp.has_extn("pipelining"),
+        size=smtp.has_extn("size"),
+        smtputf8=smtp.has_extn("smtputf8"),
+        eight_bit=smtp.has_extn("8bitmime"),
+    )
+    sock: socket.socket = smtp.sock
+    if smtp.file is not None:
+        smtp.file.close()
+    smtp.file = smtp.sock = None
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)  # noqa: FBT003 - the library's signature
+    return _Line(sock, offers, time.monotonic())
+
+
+def _greeted(server: Server) -> smtplib.SMTP:
+    """Return a connection on which a mail may begin: greeted, encrypted and signed in as configured."""
+    ehlo = server.ehlo or socket.getfqdn()
+    context = ssl.create_default_context(cafile=server.ca_file or None)
+    smtp: smtplib.SMTP
+    if server.implicit_tls:
+        smtp = smtplib.SMTP_SSL(server.host, server.port, ehlo, timeout=server.timeout, context=context)
+    else:
+        smtp = smtplib.SMTP(server.host, server.port, ehlo, timeout=server.timeout)
+    try:
+        smtp.ehlo_or_helo_if_needed()
+        if server.starttls:
+            smtp.starttls(context=context)  # raises where the server does not offer it
+            smtp.ehlo()
+        if server.user:
+            _log_in(smtp, server)
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp
 
 
 def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
@@ -262,14 +471,33 @@ def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
         ) from error
 
 
-def _unreachable(error: Exception) -> Answer:
-    log.warning(
-        "The mail server cannot be reached: %s: %s", type(error).__name__, answers.printable(str(error))
-    )
-    return Answer(Result.UNREACHABLE, "unreachable", answers.printable(f"{type(error).__name__}: {error}"))
+def _received(sock: socket.socket) -> Iterator[bytes]:
+    """Yield what has come in, without waiting; an empty one is the end of the connection."""
+    encrypted = isinstance(sock, ssl.SSLSocket)
+    while True:
+        try:
+            data = sock.recv(_RECEIVE)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        yield data
+        # A plain socket is asked again only when the system says that there is more.
+        if not data or not encrypted:
+            return
 
 
-def _stuffed(data: bytes) -> bytes:
-    """Return the content with its dots doubled at line starts and the final dot (RFC 5321, 4.5.2)."""
-    data = re.sub(rb"(?m)^\.", b"..", re.sub(rb"\r\n|\r|\n", b"\r\n", data))
-    return data + (b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n")
+def _has_spoken(sock: socket.socket) -> bool:
+    """Tell whether a quiet connection has something to read, which can only be its end."""
+    try:
+        return bool(sock.recv(1)) or True
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        return True
+
+
+def _hang_up(line: _Line) -> None:
+    with contextlib.suppress(OSError):
+        line.socket.setblocking(True)  # noqa: FBT003 - the library's signature
+        line.socket.settimeout(1.0)
+        line.socket.send(b"QUIT\r\n")
+    line.socket.close()

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils import timezone
 
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
-from guestlist.mail import accounts, delivery, lifting, trials
+from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, pacing, trials
+from guestlist.mail.delivery import Delivery
+from guestlist.mail.journal import Journal
 from guestlist.mail.transport import Transport
 from guestlist.stores import config
 
 log = logging.getLogger(__name__)
 
-KINDS = (*accounts.KINDS, *lifting.KINDS, *trials.KINDS, *invitation_mail.KINDS)
+KINDS = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
 """Every kind of mail that may stand in the outbox."""
 
 
@@ -35,17 +35,53 @@ class Job:
     """Does one bounded piece of the work, given what tells it to come to an end; true when there is more right now."""
 
 
-def all_jobs(*, transport: Transport | None, worker: str) -> list[Job]:
-    """Return the jobs of a worker; without a transport nothing is delivered and mail waits."""
-    jobs = [Job("figures", 5, _fold)]
-    if transport is not None:
-        jobs.insert(0, Job("delivery", 1, _delivery(transport, worker)))
-    return jobs
+def all_jobs(
+    *, transport: Transport | None, worker: str, journal: Journal | None = None, threaded: bool = False
+) -> list[Job]:
+    """Return the jobs of a worker; without a transport nothing is delivered and mail waits.
+
+    ``threaded`` lets delivery use threads of its own under load, each with a connection to the database.
+    """
+    delivery = [delivery_job(transport, worker, journal, threaded=threaded)] if transport is not None else []
+    return [*delivery, *upkeep()]
 
 
-def worker_name() -> str:
-    """Return a name for this worker that no other has."""
-    return f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
+def upkeep() -> list[Job]:
+    """Return the jobs that keep what delivery needs in order; it does no harm when several run them."""
+    return [
+        Job("figures", 5, _fold),
+        Job("sends", 1, _see_to_sends),
+        Job("brake", 10, _brake),
+        Job("forgetting", 3600, _forget),
+    ]
+
+
+def delivery_job(
+    transport: Transport, worker: str, journal: Journal | None = None, *, threaded: bool = False
+) -> Job:
+    """Return the job that hands mail over."""
+    delivery = Delivery(
+        kinds=KINDS,
+        transport=transport,
+        worker=worker,
+        clock=timezone.now,
+        batch_size=batch_size,
+        journal=journal,
+        journals=settings.GUESTLIST_JOURNAL_DIR,
+        signer=dkim.configured(),
+        threaded=threaded,
+    )
+
+    def deliver(stopping: Callable[[], bool]) -> bool:
+        tally = delivery.run(stop=stopping)
+        if tally.claimed:
+            counts = " ".join(f"{verdict}={count}" for verdict, count in sorted(tally.verdicts.items()))
+            log.info("delivery claimed=%s released=%s %s", tally.claimed, tally.released, counts)
+        if tally.unreachable:
+            raise NoServerError(tally.unreachable)
+        return tally.claimed > tally.released
+
+    return Job("delivery", 1, deliver)
 
 
 def batch_size(website_id: int) -> int:
@@ -54,28 +90,29 @@ def batch_size(website_id: int) -> int:
     return config.resolve(Invitations, place).value.batch_size
 
 
-def _delivery(transport: Transport, worker: str) -> Callable[[Callable[[], bool]], bool]:
-    def deliver(stopping: Callable[[], bool]) -> bool:
-        tally = delivery.run(
-            kinds=KINDS,
-            transport=transport,
-            worker=worker,
-            clock=timezone.now,
-            batch_size=batch_size,
-            stop=stopping,
-        )
-        if tally.claimed:
-            counts = " ".join(f"{verdict}={count}" for verdict, count in sorted(tally.verdicts.items()))
-            log.info("delivery claimed=%s released=%s %s", tally.claimed, tally.released, counts)
-        if tally.unreachable:
-            raise NoServerError(tally.unreachable)
-        return tally.claimed > tally.released
-
-    return deliver
-
-
 def _fold(_stopping: Callable[[], bool]) -> bool:
     return figures.fold() > 0
+
+
+def _see_to_sends(_stopping: Callable[[], bool]) -> bool:
+    now = timezone.now()
+    withdrawn = ending.withdraw_stopped(kinds=KINDS, now=now)
+    counting.fold(now=now)
+    ending.finish(now=now)
+    return withdrawn > 0
+
+
+def _brake(_stopping: Callable[[], bool]) -> bool:
+    brake.apply(now=timezone.now())
+    return False
+
+
+def _forget(_stopping: Callable[[], bool]) -> bool:
+    now = timezone.now()
+    pacing.forget_old(now=now)
+    lifting.forget_old(now)
+    trials.forget_old(now)
+    return False
 
 
 class NoServerError(Exception):

@@ -1,4 +1,4 @@
-"""Runs all jobs in one process, one after the other, until it is told to stop."""
+"""Runs all jobs in one process, each in a thread of its own, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
+from guestlist.mail import journal
+from guestlist.mail.journal import Journal, JournalInUseError
 from guestlist.mail.transport import Server, SmtpTransport, Transport
 from guestlist.worker import jobs
 from guestlist.worker.jobs import Job, NoServerError
@@ -39,18 +42,14 @@ def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE) -> No
     A job that fails, because the database or the mail server is away or because of a mistake in it, is tried again after a
     growing pause and stops no other.
     """
-    turns = [_Turn(job) for job in work]
     log.info("worker started jobs=%s", ",".join(job.name for job in work))
-    while not stop.is_set():
-        busy = False
-        for turn in turns:
-            if stop.is_set():
-                break
-            if time.monotonic() >= turn.due:
-                busy = _do(turn, stop) or busy
-        if not busy:
-            stop.wait(idle)
-    connections.close_all()
+    threads = [
+        threading.Thread(target=_keep_doing, args=(_Turn(job), stop, idle), name=job.name) for job in work
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     log.info("worker stopped")
 
 
@@ -62,9 +61,15 @@ def main() -> int:
     transport = configured_transport()
     if transport is None:
         log.warning("GUESTLIST_SMTP_URL is not set: mail waits in the outbox until it is.")
+    held = taken_journal()
+    log.info("worker name=%s", held.name)
     try:
-        run(stop=stop, work=jobs.all_jobs(transport=transport, worker=jobs.worker_name()))
+        run(
+            stop=stop,
+            work=jobs.all_jobs(transport=transport, worker=held.name, journal=held, threaded=True),
+        )
     finally:
+        held.close()
         if transport is not None:
             transport.close()
     return 0
@@ -77,6 +82,31 @@ def configured_transport() -> Transport | None:
     """
     url = settings.GUESTLIST_SMTP_URL
     return SmtpTransport(Server.parse(url)) if url else None
+
+
+def taken_journal() -> Journal:
+    """Return a journal of this machine's that no other worker holds; its name is the worker's, the same after each start.
+
+    :raises ImproperlyConfigured: when it cannot be kept.
+    """
+    root = settings.GUESTLIST_JOURNAL_DIR
+    try:
+        return journal.take_first(root, settings.GUESTLIST_WORKER)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"GUESTLIST_JOURNAL_DIR cannot be written to: {error}. Name a folder on a disk of this machine."
+        ) from error
+    except JournalInUseError as error:
+        raise ImproperlyConfigured("256 workers run on this machine already; no journal is left.") from error
+
+
+def _keep_doing(turn: _Turn, stop: threading.Event, idle: float) -> None:
+    try:
+        while not stop.is_set():
+            if time.monotonic() < turn.due or not _do(turn, stop):
+                stop.wait(min(idle, max(turn.due - time.monotonic(), 0.01)))
+    finally:
+        connections.close_all()
 
 
 def _do(turn: _Turn, stop: threading.Event) -> bool:

@@ -79,7 +79,7 @@ def never_again(*, website: Website, address_hash: bytes, now: datetime.datetime
         .filter(Q(status__in=OPEN) | Q(delivery__in=WAITING))
         .values_list("pk", flat=True)
     )
-    moves.withdraw(found, reason=Reason.NEVER_AGAIN)
+    moves.withdraw(found, reason=Reason.NEVER_AGAIN, now=now)
     moves.move(
         [one for one in found if one.is_open],
         Status.DISCARDED,
@@ -101,7 +101,7 @@ def discard_many(*, ids: Collection[int], actor: Actor, now: datetime.datetime) 
     open_ones = [one for one in found if one.status in startable]
     tally.skipped.update(one.status for one in found if one.status not in startable)
     tally.skipped = +tally.skipped
-    moves.withdraw(open_ones, reason=Reason.STAFF)
+    moves.withdraw(open_ones, reason=Reason.STAFF, now=now)
     moves.move(
         open_ones, Status.DISCARDED, reason=Reason.STAFF, actor=actor, now=now, kind=EventKind.DISCARDED
     )
@@ -140,7 +140,7 @@ def saw(*, invitation: Invitation, now: datetime.datetime) -> None:
 
 def _discard(invitation: Invitation, *, reason: Reason, actor: Actor, now: datetime.datetime) -> None:
     (fresh,) = _locked([invitation.pk])
-    moves.withdraw([fresh] if fresh.status in OPEN else [], reason=reason)
+    moves.withdraw([fresh] if fresh.status in OPEN else [], reason=reason, now=now)
     moves.move([fresh], Status.DISCARDED, reason=reason, actor=actor, now=now, kind=EventKind.DISCARDED)
     invitation.refresh_from_db(fields=["status", "reason", "delivery"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,9 @@ from guestlist.invitations.models import (
 from guestlist.mail.kinds import Verdict
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Mapping, Sequence
 
     from guestlist.mail.kinds import Outcome
@@ -38,7 +39,10 @@ _DELIVERY = {
 
 def record(outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
     """Move what was handed over or bounced, and write down how the rest fared, in a few statements for all."""
-    by_id = {outcome.message.subject_id: outcome for outcome in outcomes}
+    left = _first_leaving([one for one in outcomes if one.verdict == Verdict.ACCEPTED], now)
+    by_id = {one.message.subject_id: one for one in outcomes if one.message.pk not in left}
+    if not by_id:
+        return
     locked = (
         Invitation.objects.select_for_update(of=("self",))
         .select_related("store_view")
@@ -55,6 +59,27 @@ def record(outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
             _bounced(invitations, by_id, now)
         else:
             _fared(invitations, by_id, verdict, now)
+
+
+def _first_leaving(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[int]:
+    """Move what was mailed for the first time, the great mass, in a few statements; returns the ids of their mails."""
+    by_view: dict[int, dict[int, Outcome]] = defaultdict(dict)
+    for outcome in outcomes:
+        by_view[outcome.message.store_view_id][outcome.message.subject_id] = outcome
+    views = StoreView.objects.in_bulk(by_view)
+    configs = config.resolve_each(Invitations, list(views.values()))
+    left: set[int] = set()
+    for view_id, by_id in sorted(by_view.items()):
+        lifetime = datetime.timedelta(days=configs[view_id].lifetime_days)
+        moved = moves.leave_many(
+            by_id,
+            store_view=views[view_id],
+            expires_at=now + lifetime if lifetime else None,
+            now=now,
+            details={pk: _detail(outcome) for pk, outcome in by_id.items()},
+        )
+        left |= {by_id[pk].message.pk for pk in moved}
+    return left
 
 
 def _handed_over(invitations: list[Invitation], by_id: Mapping[int, Outcome], now: datetime.datetime) -> None:

@@ -324,7 +324,7 @@ def _accept(
 ) -> None:
     actor = Actor(ActorKind.CUSTOMER, customer.pk)
     others = [one for one in open_ones if one.pk != credited.pk]
-    moves.withdraw([credited, *others], reason=reason)
+    moves.withdraw([credited, *others], reason=reason, now=now)
     moves.move(
         [credited],
         Status.ACCEPTED,

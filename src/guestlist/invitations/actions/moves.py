@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from guestlist.invitations import figures, lifecycle
+from guestlist.invitations.actions import statements
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import WAITING, Delivery, EventKind, Invitation, InvitationEvent
 from guestlist.mail import actions as mail
+from guestlist.stores.actors import SYSTEM
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from guestlist.stores.actors import Actor
     from guestlist.stores.models import StoreView
@@ -101,6 +103,37 @@ def move(
     )
 
 
+def leave_many(
+    ids: Collection[int],
+    *,
+    store_view: StoreView,
+    expires_at: datetime.datetime | None,
+    now: datetime.datetime,
+    details: Mapping[int, Mapping[str, Any]],
+) -> set[int]:
+    """Move invitations of one store view that were mailed for the first time: `move` for a great many, in three statements.
+
+    Returns the ids of those that were Not Sent with a mail on its way; the others are left for `move`, one by one.
+    """
+    lifecycle.check(Status.NOT_SENT, Status.SENT, Reason.HANDED_OVER)
+    day = local_day(store_view, now)
+    moved = statements.leave(sorted(ids), sent_at=now, sent_day=day, expires_at=expires_at)
+    ledger = figures.Ledger()
+    ledger.add_many(store_view.pk, figures.SENT_MAILED, event_day=day, sent_day=day, amount=len(moved))
+    ledger.write()
+    statements.insert_events(
+        moved,
+        kind=EventKind.SENT,
+        origin=Status.NOT_SENT,
+        target=Status.SENT,
+        reason=Reason.HANDED_OVER,
+        actor=SYSTEM,
+        at=now,
+        details=details,
+    )
+    return set(moved)
+
+
 def _update(members: list[Invitation], origin: Status, values: dict[str, Any]) -> None:
     for start in range(0, len(members), _AT_ONCE):
         part = members[start : start + _AT_ONCE]
@@ -146,12 +179,12 @@ def _count(
     ledger.write()
 
 
-def withdraw(invitations: Iterable[Invitation], *, reason: Reason) -> None:
+def withdraw(invitations: Iterable[Invitation], *, reason: Reason, now: datetime.datetime) -> None:
     """Take back the mail that is on its way for these, as far as no worker holds it; call it before moving them."""
-    waiting = [one for one in invitations if one.delivery in WAITING]
+    waiting = [one for one in invitations if one.delivery in {*WAITING, Delivery.IN_DOUBT}]
     if not waiting:
         return
-    mail.withdraw(message_ids=[one.mail_id for one in waiting if one.mail_id], reason=reason)
+    mail.withdraw(message_ids=[one.mail_id for one in waiting if one.mail_id], reason=reason, now=now)
     Invitation.objects.filter(pk__in=[one.pk for one in waiting]).update(delivery=Delivery.WITHDRAWN)
     for one in waiting:
         one.delivery = Delivery.WITHDRAWN

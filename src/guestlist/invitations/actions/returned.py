@@ -43,7 +43,7 @@ def _bounced(outcome: Outcome, now: datetime.datetime) -> None:
             invitation.delivery = Delivery.BOUNCED
             invitation.save(update_fields=["delivery"])
         if invitation.status in OPEN and (is_newest or outcome.no_such_address):
-            moves.withdraw([invitation], reason=Reason.BOUNCED)
+            moves.withdraw([invitation], reason=Reason.BOUNCED, now=now)
             _discard([invitation], Reason.BOUNCED, SYSTEM, now)
 
 
@@ -59,7 +59,7 @@ def _complained(outcome: Outcome, now: datetime.datetime) -> None:
     for invitation in found:
         if invitation.pk == outcome.message.subject_id:
             _event(invitation, EventKind.COMPLAINED, outcome, _INVITEE, now)
-    moves.withdraw(found, reason=Reason.NEVER_AGAIN)
+    moves.withdraw(found, reason=Reason.NEVER_AGAIN, now=now)
     _discard([one for one in found if one.status in OPEN], Reason.NEVER_AGAIN, _INVITEE, now)
 
 

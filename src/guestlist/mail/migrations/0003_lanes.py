@@ -19,6 +19,12 @@ class Migration(migrations.Migration):
                 name="guestlist_message_lane",
             ),
         ),
+        AddIndexLive(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "held")), fields=["send", "id"], name="guestlist_message_held"
+            ),
+        ),
         RemoveIndexLive(
             model_name="message",
             name="guestlist_message_ready",

@@ -1,0 +1,87 @@
+"""The ends of bulk sends: what is left of a stopped one is withdrawn, and one without anything left is finished."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from guestlist.mail import counting
+from guestlist.mail.kinds import Outcome, Row, Verdict
+from guestlist.mail.models import Measure, Message, MessageState, Send
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+
+    from guestlist.mail.kinds import Kind
+
+STOPPED = "stopped"
+"""Why a mail was withdrawn: its send was stopped."""
+_AT_ONCE = 500
+_ON_THEIR_WAY = (Measure.QUEUED, Measure.DEFERRED, Measure.HELD)
+
+
+def withdraw_stopped(*, kinds: Iterable[Kind], now: datetime.datetime) -> int:
+    """Withdraw a batch of what is left of stopped sends; returns how many mails that were."""
+    by_code = {kind.code: kind for kind in kinds}
+    withdrawn = 0
+    for send in Send.objects.filter(finished_at=None).exclude(stopped_at=None).order_by("pk"):
+        withdrawn += _withdraw(send, by_code, now)
+        if withdrawn >= _AT_ONCE:
+            break
+    return withdrawn
+
+
+def finish(*, now: datetime.datetime) -> int:
+    """Mark the sends as finished of which nothing is on its way any more; returns how many."""
+    open_ones = list(Send.objects.filter(finished_at=None).values_list("pk", flat=True))
+    totals = counting.totals(send_ids=open_ones)
+    done = [
+        pk
+        for pk, total in totals.items()
+        if any(total.values()) and not any(total[measure] for measure in _ON_THEIR_WAY)
+    ]
+    return Send.objects.filter(pk__in=done, finished_at=None).update(finished_at=now) if done else 0
+
+
+@transaction.atomic
+def _withdraw(send: Send, kinds: dict[str, Kind], now: datetime.datetime) -> int:
+    rows = list(_left(send, MessageState.READY).order_by("ready_at", "pk")[:_AT_ONCE])
+    rows = rows or list(_left(send, MessageState.HELD).order_by("pk")[:_AT_ONCE])
+    ledger = counting.Ledger()
+    outcomes: dict[str, list[Outcome]] = {}
+    for row in rows:
+        ledger.moved(
+            sender_id=row.sender_id,
+            send_id=send.pk,
+            origin=counting.of_row(row.state, row.tries),
+            target=Measure.WITHDRAWN,
+        )
+        light = Row(
+            row.pk,
+            row.kind,
+            row.subject_id,
+            row.send_id,
+            row.store_view_id,
+            row.sender_id,
+            row.template_version_id,
+            row.queued_at,
+            row.tries,
+        )
+        outcomes.setdefault(row.kind, []).append(Outcome(light, Verdict.WITHDRAWN, STOPPED, "", now))
+    if rows:
+        Message.objects.filter(pk__in=[row.pk for row in rows]).update(
+            state=MessageState.WITHDRAWN, code=STOPPED
+        )
+        for code in sorted(outcomes.keys() & kinds.keys()):
+            kinds[code].record(outcomes[code], now=now)
+        ledger.write(now=now)
+    return len(rows)
+
+
+def _left(send: Send, state: MessageState) -> QuerySet[Message]:
+    """Return rows of a send that no worker holds, state by state: each has an index of its own."""
+    return Message.objects.select_for_update().filter(send=send, sender=send.sender_id, state=state)

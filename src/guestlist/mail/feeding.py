@@ -1,0 +1,115 @@
+"""Which mail is next: lane by lane, as hours, limits and the size of a batch allow."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from guestlist.mail import claiming, hours, pacing
+from guestlist.mail.config import Delivery
+from guestlist.mail.models import Send
+from guestlist.stores import config
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Sequence
+
+    from guestlist.mail.claiming import Lane
+    from guestlist.mail.kinds import Row
+    from guestlist.mail.preparing import Prepared
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+LATE = "late"
+"""Why a send is held: its turn came long after its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that were claimed together."""
+
+    rows: list[Row]
+    lease_until: datetime.datetime
+    is_bulk: bool
+
+
+@dataclass(slots=True)
+class Feeder:
+    """Claims for one worker; remembers whose turn it was, so that one large send does not stand before another."""
+
+    worker: str
+    batch_size: Callable[[int], int]
+    _turns: dict[int, int] = field(default_factory=dict)
+    _turn: int = 0
+
+    def claim(self, *, now: datetime.datetime) -> Batch | None:
+        """Lease the next batch, or return None when nothing may leave now."""
+        everywhere = config.resolve(Delivery, config.DEFAULT).value
+        for lane in self._in_order(claiming.lanes(now=now)):
+            if lane.send is not None and not _may_start(lane.send, now):
+                continue
+            batch = self._claim_from(lane, everywhere, now)
+            if batch is not None:
+                return batch
+        return None
+
+    def _in_order(self, lanes: Sequence[Lane]) -> list[Lane]:
+        """Single mails first, then sends: whose last turn is longest ago."""
+        return sorted(lanes, key=lambda lane: self._turns.get(lane.send.pk, 0) if lane.send else -1)
+
+    def _claim_from(self, lane: Lane, everywhere: Delivery, now: datetime.datetime) -> Batch | None:
+        limits = pacing.limits_of(lane.sender, everywhere, today=now.date())
+        granted = pacing.take(
+            limits, wanted=self.batch_size(lane.sender.website_id), is_bulk=lane.send is not None, now=now
+        )
+        lease_until = now + LEASE
+        rows = claiming.claim(lane, limit=granted, worker=self.worker, now=now, lease_until=lease_until)
+        pacing.give_back(limits, count=granted - len(rows), now=now)
+        if not rows:
+            return None
+        if lane.send is not None:
+            self._turn += 1
+            self._turns[lane.send.pk] = self._turn
+            if lane.send.started_at is None:
+                Send.objects.filter(pk=lane.send.pk, started_at=None).update(started_at=now)
+        return Batch(rows, lease_until, lane.send is not None)
+
+
+def within_domains(
+    prepared: Sequence[Prepared], *, is_bulk: bool, now: datetime.datetime
+) -> tuple[list[Prepared], dict[datetime.datetime, list[int]]]:
+    """Return the mails that their recipients' domains may get now, and the ids of the others by when their turn comes."""
+    everywhere = config.resolve(Delivery, config.DEFAULT).value
+    by_domain: dict[str, list[Prepared]] = {}
+    for one in prepared:
+        by_domain.setdefault(one.domain, []).append(one)
+    domains = sorted(by_domain)
+    limits = dict(zip(pacing.domain_limits(domains, everywhere), domains, strict=False))
+    if not limits:
+        return list(prepared), {}
+    grants = pacing.take_each(
+        {limit: len(by_domain[domain]) for limit, domain in limits.items()}, is_bulk=is_bulk, now=now
+    )
+    later: dict[datetime.datetime, list[int]] = {}
+    waiting: set[int] = set()
+    for limit, grant in grants.items():
+        for position, one in enumerate(by_domain[limits[limit]][grant.count :]):
+            later.setdefault(grant.turn(position), []).append(one.row.pk)
+            waiting.add(one.row.pk)
+    return [one for one in prepared if one.row.pk not in waiting], later
+
+
+def _may_start(send: Send, now: datetime.datetime) -> bool:
+    """Tell whether a bulk send may go on now; one whose time passed long ago is held until staff say so."""
+    options = config.resolve(Delivery, config.at(send.store_view)).value
+    if not hours.is_open(options, time_zone=send.store_view.time_zone, now=now):
+        return False
+    if send.started_at is None and send.not_after is not None and send.not_after < now:
+        held = Send.objects.running().filter(pk=send.pk, started_at=None)
+        if held.update(held_at=now, held_reason=LATE):
+            log.warning("Send %s is held: it was due before %s.", send.pk, send.not_after)
+        return False
+    return True
