@@ -55,6 +55,26 @@ def _parser() -> argparse.ArgumentParser:
     worker = commands.add_parser("worker", help="send mail and do the other work that waits")
     worker.set_defaults(run=_worker, takes_rest=False)
 
+    send = commands.add_parser("send", help="show bulk sends as they go; pause, resume or stop one")
+    doing = send.add_mutually_exclusive_group()
+    doing.add_argument(
+        "--watch",
+        nargs="?",
+        const=0,
+        type=int,
+        metavar="ID",
+        help="draw it until it ends; without ID, all of them",
+    )
+    doing.add_argument(
+        "--pause", type=int, metavar="ID", help="let nothing more of it leave until it is resumed"
+    )
+    doing.add_argument("--resume", type=int, metavar="ID", help="let a paused one go on")
+    doing.add_argument(
+        "--stop", type=int, metavar="ID", help="end it for good; what has not left is withdrawn"
+    )
+    send.add_argument("--yes", action="store_true", help="stop without asking")
+    send.set_defaults(run=_send, takes_rest=False)
+
     migrate = commands.add_parser("migrate", help="make or update the database's tables", add_help=False)
     migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])
     check = commands.add_parser(
@@ -160,6 +180,17 @@ def _check(options: argparse.Namespace, rest: list[str]) -> int:
     from guestlist.worker import audit
 
     return audit.totals(json=options.json)
+
+
+def _send(options: argparse.Namespace, _rest: list[str]) -> int:
+    _set_up_django()
+    from guestlist.worker import watching
+
+    for action in ("watch", "pause", "resume", "stop"):
+        send_id = getattr(options, action)
+        if send_id is not None:
+            return watching.main(action=action, send_id=send_id or None, yes=options.yes)
+    return watching.main(action="list", send_id=None)
 
 
 def _manage(options: argparse.Namespace, rest: list[str]) -> int:

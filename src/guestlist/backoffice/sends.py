@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -129,9 +130,10 @@ def progress_of(sends: Sequence[Send], now: datetime.datetime) -> list[Progress]
 
 
 def open_ones(staff: Staff, now: datetime.datetime, *, most: int) -> list[Progress]:
-    """Return the newest sends that are not over."""
+    """Return sends that are not over: those that wait for somebody first, then the newest."""
     visible = Send.objects.visible_to(staff.actor).filter(finished_at=None)
-    return progress_of(list(_loaded(visible).order_by("-pk")[:most]), now)
+    ordered = _loaded(visible).order_by(F("held_at").asc(nulls_last=True), "-pk")
+    return progress_of(list(ordered[:most]), now)
 
 
 def _loaded(sends: Any) -> Any:  # noqa: ANN401 - a QuerySet of our own

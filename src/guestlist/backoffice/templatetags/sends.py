@@ -85,7 +85,7 @@ def send_counts(one: Progress) -> str:
         % {"done": _number(one.done), "total": _number(one.total), "percent": one.percent}
     ]
     said += [
-        f"{_number(one.counts[measure])} {measure.label}"
+        f"{_number(one.counts[measure])} {_label(measure)}"
         for measure in (Measure.BOUNCED, Measure.FAILED, Measure.DEFERRED, Measure.HELD, Measure.WITHDRAWN)
         if one.counts[measure]
     ]
@@ -94,32 +94,67 @@ def send_counts(one: Progress) -> str:
 
 @register.simple_tag
 def send_lead(one: Progress) -> str:
-    """Say how fast it goes and how long it takes, or what it waits for."""
+    """Say how fast it goes and how long it takes, or what it waits for; empty when it is over."""
+    count = {"count": _number(one.left)}
     if one.status is Status.RUNNING:
-        return " · ".join(filter(None, (_rate(one.per_second), _left(one)))) or _(
-            "The first mails leave soon."
-        )
+        return _going(one)
     if one.status is Status.SCHEDULED and one.send.ready_at is not None:
         return _("Leaves on %(when)s") % {"when": _moment(one.send.ready_at)}
-    if one.status is Status.STOPPING:
-        return ngettext("%(count)s is being withdrawn", "%(count)s are being withdrawn", one.left) % {
-            "count": _number(one.left)
-        }
+    if one.status is Status.WAITING:
+        opens = one.opens_at
+        return (
+            _("Bulk mail leaves again on %(when)s") % {"when": _moment(opens)}
+            if opens
+            else _("Waits for its sender")
+        )
     if one.status is Status.PAUSED:
-        return ngettext("%(count)s waits until you resume", "%(count)s wait until you resume", one.left) % {
-            "count": _number(one.left)
-        }
-    if one.status is Status.WAITING and one.opens_at is not None:
-        return _("Bulk mail leaves again on %(when)s") % {"when": _moment(one.opens_at)}
-    return ""
+        return (
+            ngettext("%(count)s waits until you resume", "%(count)s wait until you resume", one.left) % count
+        )
+    if one.status is Status.STOPPING:
+        return ngettext("%(count)s is being withdrawn", "%(count)s are being withdrawn", one.left) % count
+    return _("Waits for you") if one.status is Status.HELD else ""
+
+
+def _going(one: Progress) -> str:
+    said = " · ".join(filter(None, (_rate(one.per_second), _left(one))))
+    if said:
+        return said
+    if not one.done:
+        return _("The first mails leave soon.")
+    if not one.counts[Measure.QUEUED]:
+        return _("The rest is tried again later, as its mail servers asked.")
+    return _("Nothing left within the last minute.")
+
+
+@register.simple_tag
+def stopping_said(one: Progress) -> str:
+    """Say what stopping does, with the counts of this moment."""
+    left = ngettext(
+        "%(left)s of %(total)s mails has not left and is withdrawn",
+        "%(left)s of %(total)s mails have not left and are withdrawn",
+        one.left,
+    )
+    gone = ngettext(
+        "%(gone)s was handed over, which cannot be taken back.",
+        "%(gone)s were handed over, which cannot be taken back.",
+        one.counts[Measure.HANDED_OVER],
+    )
+    numbers = {"left": one.left, "total": one.total, "gone": one.counts[Measure.HANDED_OVER]}
+    return f"{left}; {gone}" % {name: _number(count) for name, count in numbers.items()}
 
 
 @register.inclusion_tag("backoffice/_send_why.html")
 def send_why(one: Progress, can_see_to_sender: bool) -> dict[str, Any]:  # noqa: FBT001 - a template's argument
     """Say what keeps it from leaving that somebody must see to."""
+    held = ""
+    if one.status is Status.HELD and one.send.ready_at is not None:
+        held = _(
+            "It should have left on %(when)s, but nothing was sent then, and now it may be too late. "
+            "Send it after all, or stop it."
+        ) % {"when": _moment(one.send.ready_at)}
     return {
-        "send": one.send,
-        "is_held": one.status is Status.HELD,
+        "held": held,
         "sender": one.send.sender if not one.status.is_over and sends.stands_still(one.send.sender) else None,
         "can_see_to_sender": can_see_to_sender,
     }
@@ -132,7 +167,7 @@ def measures(one: Progress) -> list[dict[str, Any]]:
     for measure in sends.SHOWN:
         count = one.counts[measure]
         query = urlencode({"send__id__exact": one.send.pk, **_ROWS[measure]}) if count else ""
-        label = str(capfirst(measure.label))
+        label = str(capfirst(_label(measure)))
         if one.status is Status.STOPPING and measure in sends.UNDER_WAY:
             label = _("%(measure)s, being withdrawn") % {"measure": label}
         shown.append({"code": measure.value, "label": label, "count": _number(count), "query": query})
@@ -156,6 +191,11 @@ def _said(one: Progress) -> str:
         "status": one.status.label,
         "percent": one.percent if one.status.is_over else one.percent // _STEP * _STEP,
     }
+
+
+def _label(measure: Measure) -> str:
+    # A send is held as a whole too, for another reason.
+    return _("in doubt") if measure is Measure.HELD else str(measure.label)
 
 
 def _rate(per_second: float) -> str:
