@@ -55,7 +55,7 @@ _SLOWLY = 60.0
 """Seconds after which one more connection is tried where the server had asked for fewer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which would hide the defaults from `parse`
 class Server:
     """Where a mail server is and how it wants to be talked to."""
 
@@ -87,9 +87,9 @@ class Server:
                 key: values[-1]
                 for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
             }
-            timeout = float(query.pop("timeout", cls.timeout))
-            connections = int(query.pop("connections", cls.connections))
-            mails = int(query.pop("mails_per_connection", cls.mails_per_connection))
+            timeout = float(query.pop("timeout", "60"))
+            connections = int(query.pop("connections", "8"))
+            mails = int(query.pop("mails_per_connection", "500"))
         except ValueError as error:
             raise ImproperlyConfigured(f"GUESTLIST_SMTP_URL cannot be read: {error}.") from None
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
