@@ -97,6 +97,11 @@ class Key:
         """The TXT record to publish (RFC 6376, 3.6.1)."""
         return f"v=DKIM1; k={self.kind}; p={self.public}"
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it is an RSA key that receivers still accept but no longer trust much."""
+        return isinstance(self.private, RSAPrivateKey) and self.private.key_size < GOOD_BITS
+
     def sign(self, data: bytes) -> bytes:
         """Return the signature of canonicalized header fields."""
         if isinstance(self.private, RSAPrivateKey):

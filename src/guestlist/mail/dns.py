@@ -131,8 +131,8 @@ class Resolver:
 
         :raises LookupFailed: when nobody could say.
         """
-        reverse = dns.reversename.from_address(address).to_text()
-        return sorted(_plain(record.target) for record in self._asked(reverse, "PTR"))  # type: ignore[attr-defined]
+        found = self._asked(reverse_name(address), "PTR")
+        return sorted(_plain(record.target) for record in found)  # type: ignore[attr-defined]
 
     def _asked(self, name: str, kind: str) -> Sequence[dns.rdata.Rdata]:
         key = (name.rstrip(".").lower(), kind)
@@ -166,3 +166,8 @@ class Resolver:
 def _plain(name: dns.name.Name) -> str:
     text = name.to_text().lower()
     return text if text == "." else text.rstrip(".")
+
+
+def reverse_name(address: str) -> str:
+    """Return the name under which the name of an IP address is published."""
+    return _plain(dns.reversename.from_address(address))
