@@ -19,12 +19,12 @@ from guestlist.mail import previews
 from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.previews import Preview
 from guestlist.stores import config
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from guestlist.occasions.models import Occasion
-    from guestlist.stores.models import StoreView
 
 
 class InvitationKind:
