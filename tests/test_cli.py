@@ -1,0 +1,49 @@
+"""What the command line hands on to whom."""
+
+import pytest
+
+from guestlist import cli
+from tests.mail import nameserver
+
+
+def test_check_is_djangos_own_when_nothing_else_is_asked_for(capsys):
+    assert cli.main(["check", "--tag", "mail", "--fail-level", "WARNING"]) == 0
+    assert capsys.readouterr().out.startswith("System check identified no issues")
+
+
+@pytest.mark.django_db
+def test_check_looks_at_mail_when_asked_for(capsys, settings):
+    with nameserver.running() as names:
+        settings.GUESTLIST_DNS_SERVER = names.setting
+        status = cli.main(["check", "--mail", "--address", "192.0.2.1", "--json"])
+
+    assert status == 1
+    assert '"code": "reverse_missing"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--mail", "--deploy"],
+        ["--mail", "--totals"],
+        ["--totals", "--website", "main"],
+        ["--totals", "--address", "192.0.2.1"],
+        ["--json"],
+        ["--website", "main"],
+    ],
+    ids=" ".join,
+)
+def test_check_refuses_options_that_do_not_belong_together(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["check", *arguments])
+
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_help_of_check_names_both_kinds_of_options(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["check", "--help"])
+
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("--mail", "--totals", "--json", "--deploy"))
