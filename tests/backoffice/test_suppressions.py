@@ -23,7 +23,7 @@ def suppress(website, reason=SuppressionReason.BOUNCE):
     mail.suppress(website=website, address_hash=addresses.hash_of(ANN), reason=reason, now=make.NOW)
 
 
-def look(client, address=ANN) -> str:
+def look(client, address=ANN):
     return words(client.post(PAGE, {"do": "look", "address": address}))
 
 

@@ -5,6 +5,7 @@ import datetime
 import pytest
 from django.test import Client
 
+from guestlist.customers import grants
 from guestlist.customers.models import User
 from guestlist.mail import actions as mail
 from guestlist.mail import builtin, templates, trials, variables
@@ -33,7 +34,7 @@ def trial(view, staff, *, purpose="invitation", language="en", sender="general",
         store_view=view,
         sender=sender,
         language=language,
-        actor=make.grants.actor_of(staff),
+        actor=grants.actor_of(staff),
         now=now,
     )
 

@@ -1,6 +1,6 @@
-"""The tables of senders, templates and the outbox."""
+"""The tables of templates and of the outbox."""
 
-# ruff: noqa: ANN401, ARG002, FBT001 - Django's signatures
+# ruff: noqa: ANN401, ARG002 - Django's signatures
 
 from __future__ import annotations
 
@@ -11,49 +11,17 @@ from django.contrib.admin import display
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from guestlist.backoffice import access
+from guestlist.backoffice import access, trial_mails
 from guestlist.backoffice.labels import STATES
 from guestlist.backoffice.site import site
-from guestlist.backoffice.tables import OwnWebsites, OwnWebsitesOfView, Table
+from guestlist.backoffice.tables import OwnWebsitesOfView, Table
 from guestlist.mail import actions as mail
 from guestlist.mail import previews
-from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity, Template
+from guestlist.mail.models import Attempt, Message, MessageState, Template
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    from django.forms import ModelForm
     from django.http import HttpRequest
-
-
-@admin.register(SenderIdentity, site=site)
-class SenderTable(Table):
-    """Whom mail comes from."""
-
-    website_path = "website_id"
-    viewing = changing = Permission.TEMPLATES
-    list_display = ("name", "address", "website", "code", "stopped_at")
-    list_filter = (OwnWebsites, "code")
-    list_select_related = ("website",)
-    search_fields = ("name", "address")
-    ordering = ("website__name", "id")
-    fields = ("website", "code", "name", "address", "reply_to", "stopped_at", "stopped_reason")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Show why a sender stopped; saving it starts it again."""
-        return ("stopped_at", "stopped_reason", *(("website", "code") if obj else ()))
-
-    def save_model(
-        self,
-        request: HttpRequest,
-        obj: SenderIdentity,
-        form: ModelForm[SenderIdentity],
-        change: bool,
-    ) -> None:
-        """Write the sender down by the action, which also starts a stopped one."""
-        made = mail.set_sender(
-            website=obj.website, code=obj.code, name=obj.name, address=obj.address, reply_to=obj.reply_to
-        )
-        obj.pk = made.pk
 
 
 @admin.register(Template, site=site)
@@ -66,7 +34,7 @@ class TemplateTable(Table):
     search_fields = ("name", "code")
     ordering = ("-is_builtin", "name", "id")
     fields = ("name", "code", "purpose", "is_builtin")
-    change_form_after_template = "backoffice/template_preview.html"
+    change_form_outer_after_template = "backoffice/template_preview.html"
 
     def change_view(
         self,
@@ -91,7 +59,9 @@ class TemplateTable(Table):
             {
                 **(extra_context or {}),
                 "version": version,
+                "versions": list(version.template.versions.order_by("-number")) if version else [],
                 "previews": shown,
+                "trial": trial_mails.offered_to(request),
                 "may_edit": access.of(request).actor.may(Permission.TEMPLATES, None),
             },
         )

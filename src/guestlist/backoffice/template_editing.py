@@ -12,13 +12,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from guestlist.backoffice import access
 from guestlist.mail import actions as mail
-from guestlist.mail import editing
+from guestlist.mail import editing, previews
 from guestlist.mail import variables as mail_variables
-from guestlist.mail.models import Template, TemplateText
+from guestlist.mail.models import Template, TemplateText, TemplateVersion
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Permission
 
@@ -90,6 +90,47 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     return _edited(request, template, own=template)
 
 
+@require_safe
+def version(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Show a template as it was saved once: filled with examples, and as it was written."""
+    access.of(request).require(Permission.TEMPLATES)
+    found = _version(pk, number)
+    purpose = found.template.purpose
+    texts = list(found.texts.order_by("language"))
+    newest = mail.current_version(found.template.code)
+    context = {
+        **access.context(request),
+        "title": _("%(name)s, version %(number)s") % {"name": found.template.name, "number": number},
+        "version": found,
+        "is_newest": found == newest,
+        "shown": [(text, previews.of_sample(text, purpose=purpose)) for text in texts],
+        "may_edit": access.of(request).actor.may(Permission.TEMPLATES, None),
+    }
+    return render(request, "backoffice/template_version.html", context)
+
+
+@require_POST
+def restore(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Save an old version's words as the newest."""
+    template = _template(request, pk)
+    old = _version(template.pk, number)
+    try:
+        made = editing.restore(version=old, now=timezone.now())
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    else:
+        said = _("The words of version %(old)s count again, as version %(new)s.")
+        messages.success(request, said % {"old": number, "new": made.number})
+    return redirect("admin:guestlist_mail_template_change", template.pk)
+
+
+def _version(pk: int, number: int) -> TemplateVersion:
+    found = TemplateVersion.objects.select_related("template").filter(template=pk, number=number).first()
+    if found is None:
+        raise Http404
+    return found
+
+
 def _template(request: HttpRequest, pk: int) -> Template:
     # Templates serve every website, so whoever changes one needs the right at all of them.
     access.of(request).actor.require(Permission.TEMPLATES, None)
@@ -114,7 +155,7 @@ def _edited(request: HttpRequest, origin: Template, *, own: Template | None) -> 
                 now=timezone.now(),
             )
         except editing.UnusableWords as refusal:
-            form.add_error(f"mjml_{refusal.data['language']}", str(refusal))
+            form.add_error(f"{refusal.data['part']}_{refusal.data['language']}", str(refusal))
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -14,6 +14,7 @@ from guestlist.backoffice import (
     sends,
     suppressions,
     template_editing,
+    trial_mails,
 )
 from guestlist.backoffice.site import site
 
@@ -34,7 +35,21 @@ _views = [
         path(f"sends/<int:pk>/{one}/", site.admin_view(sends.switch), {"action": one}, name=f"send_{one}")
         for one in ("pause", "resume", "release")
     ),
+    path("senders/<int:pk>/test-mail/", site.admin_view(trial_mails.of_sender), name="sender_trial"),
+    path(
+        "mail-templates/<int:pk>/test-mail/", site.admin_view(trial_mails.of_template), name="template_trial"
+    ),
     path("senders/<int:pk>/release/", site.admin_view(sends.release_sender), name="sender_release"),
+    path(
+        "mail-templates/<int:pk>/versions/<int:number>/",
+        site.admin_view(template_editing.version),
+        name="template_version",
+    ),
+    path(
+        "mail-templates/<int:pk>/versions/<int:number>/restore/",
+        site.admin_view(template_editing.restore),
+        name="template_restore",
+    ),
     path("mail-templates/<int:pk>/edit/", site.admin_view(template_editing.edit), name="template_edit"),
     path("mail-templates/<int:pk>/make/", site.admin_view(template_editing.make), name="template_make"),
     path("configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"),

@@ -36,7 +36,7 @@ class NoWords(Refusal):
 
 
 class UnusableWords(Refusal):
-    """The words of one language cannot be used; the version that was there stays."""
+    """The words of one language cannot be used; the version that was there stays. ``part`` tells which of the three."""
 
     code = "unusable_words"
     message = _("%(reason)s")
@@ -67,7 +67,8 @@ def save_template(
 
     :raises BuiltInTemplate: when it is one that comes with the product.
     :raises NoWords: when no language is filled in.
-    :raises UnusableWords: when one cannot be compiled; ``language`` in its data tells which. Nothing is kept then.
+    :raises UnusableWords: when one cannot be compiled; ``language`` and ``part`` in its data tell which. Nothing is
+        kept then.
     """
     if template is not None and template.is_builtin:
         raise BuiltInTemplate
@@ -100,11 +101,38 @@ def save_template(
     return version
 
 
+def restore(*, version: TemplateVersion, now: datetime.datetime) -> TemplateVersion:
+    """Keep the words of an old version once more, as the newest; the name stays.
+
+    :raises BuiltInTemplate: when it is one that comes with the product.
+    :raises UnusableWords: when they would not be taken any more.
+    """
+    template = version.template
+    words = [
+        Words(text.language, text.subject, text.text, text.mjml)
+        for text in version.texts.order_by("language")
+    ]
+    return save_template(
+        template=template, name=template.name, purpose=template.purpose, words=words, now=now
+    )
+
+
 def _compiled(words: Words, purpose: str) -> str:
     try:
         return templates.validate(purpose=purpose, subject=words.subject, text=words.text, mjml=words.mjml)
     except Refusal as refusal:
-        raise UnusableWords(language=words.language, reason=str(refusal)) from refusal
+        part = _part_at_fault(words, purpose)
+        raise UnusableWords(language=words.language, part=part, reason=str(refusal)) from refusal
+
+
+def _part_at_fault(words: Words, purpose: str) -> str:
+    checks = (("subject", templates.check_subject, words.subject), ("text", templates.check_text, words.text))
+    for part, check, text in checks:
+        try:
+            check(purpose, text)
+        except Refusal:
+            return part
+    return "mjml"
 
 
 def _free_code(name: str) -> str:

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping
 
+    from django_stubs_ext import StrOrPromise
+
 __all__ = [
     "Compiled",
     "Escape",
     "MissingVariables",
     "Rendered",
+    "check_subject",
+    "check_text",
     "compile_mjml",
     "compiled",
     "fill",
@@ -81,20 +85,36 @@ def validate(*, purpose: str, subject: str, text: str, mjml: str) -> str:
     :raises Refusal: with the reason, when any of the three cannot be used; then the old version stays.
     """
     variables = variables_of(purpose)
+    check_subject(purpose, subject)
+    check_text(purpose, text)
     html = compile_mjml(mjml)
     markup.inspect(html, variables=variables)
     parse(mjml, variables=variables)  # first, so that the line in the answer is one that the writer sees
-    programs = Compiled(
-        subject=_subject(subject, variables),
-        text=parse(text, variables=variables),
-        html=parse(html, variables=variables),
-    )
-    required = required_of(purpose)
-    for part, program in ((_("The text"), programs.text), (_("The design"), programs.html)):
-        if missing := required - program.certain(required):
-            words = ", ".join(f"{{{{ {name} }}}}" for name in sorted(missing))
-            raise MissingVariables(part=part, words=words)
+    _demand(_("The design"), parse(html, variables=variables), purpose)
     return html
+
+
+def check_subject(purpose: str, subject: str) -> None:
+    """Check the subject of a template.
+
+    :raises Refusal: with the reason, when it cannot be used.
+    """
+    _subject(subject, variables_of(purpose))
+
+
+def check_text(purpose: str, text: str) -> None:
+    """Check the text part of a template.
+
+    :raises Refusal: with the reason, when it cannot be used.
+    """
+    _demand(_("The text"), parse(text, variables=variables_of(purpose)), purpose)
+
+
+def _demand(part: StrOrPromise, program: Program, purpose: str) -> None:
+    required = required_of(purpose)
+    if missing := required - program.certain(required):
+        words = ", ".join(f"{{{{ {name} }}}}" for name in sorted(missing))
+        raise MissingVariables(part=part, words=words)
 
 
 def render_all(programs: Compiled, values: Mapping[str, str]) -> Rendered:

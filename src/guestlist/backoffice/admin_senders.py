@@ -1,0 +1,202 @@
+"""The table of senders: whom mail comes from, how fast, whether it leaves at all, and a test mail to try it."""
+
+# ruff: noqa: ANN401, ARG002, FBT001 - Django's signatures
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin import display
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.widgets import UnfoldBooleanSwitchWidget
+
+from guestlist import addresses
+from guestlist.backoffice import access, trial_mails
+from guestlist.backoffice.site import site
+from guestlist.backoffice.tables import OwnWebsites, Table
+from guestlist.mail import actions as mail
+from guestlist.mail.models import SenderIdentity
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.forms import ModelForm
+    from django.http import HttpRequest
+
+_COUNTED = re.compile(r"(complaints|bounces) (\d+)/(\d+)")
+
+
+class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
+    """A sender whose name and addresses can stand in the headers of a mail."""
+
+    warm_up = forms.BooleanField(
+        label=gettext_lazy("Warm up"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=gettext_lazy(
+            "For an address or domain that mail providers do not know yet: bulk mail starts with 200 a day and doubles "
+            "every day. After two weeks it no longer matters."
+        ),
+    )
+
+    class Meta:
+        model = SenderIdentity
+        fields = ("website", "code", "name", "address", "reply_to", "per_second", "per_day")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Show whether a kept one is warming up."""
+        super().__init__(*args, **kwargs)
+        for name in ("per_second", "per_day"):
+            self.fields[name].required = False
+        if self.instance.pk:
+            self.fields["warm_up"].initial = self.instance.warm_up_from is not None
+
+    def clean_name(self) -> str:
+        """Refuse what is more than a line of letters."""
+        name: str = self.cleaned_data["name"]
+        try:
+            mail.check_sender(name=name, address="shop@shop.example")
+        except mail.UnusableSenderName as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        return name
+
+    def clean_address(self) -> str:
+        """Refuse what is no address by our own rules, as everywhere."""
+        return _address(self.cleaned_data["address"])
+
+    def clean_reply_to(self) -> str:
+        """Refuse what is no address."""
+        given: str = self.cleaned_data["reply_to"]
+        return _address(given) if given else ""
+
+    def clean_per_second(self) -> int:
+        """Take nothing for no limit."""
+        return self.cleaned_data["per_second"] or 0
+
+    def clean_per_day(self) -> int:
+        """Take nothing for no limit."""
+        return self.cleaned_data["per_day"] or 0
+
+    def warm_up_from(self, today: datetime.date) -> datetime.date | None:
+        """Return the day since which it warms up: as it was, else today; None where it does not."""
+        if not self.cleaned_data.get("warm_up"):
+            return None
+        before: datetime.date | None = self.instance.warm_up_from
+        return before or today
+
+
+def _address(given: str) -> str:
+    try:
+        addresses.normalize(given)
+    except addresses.MalformedAddress as refusal:
+        raise forms.ValidationError(str(refusal)) from refusal
+    return given.strip()
+
+
+@admin.register(SenderIdentity, site=site)
+class SenderTable(Table):
+    """Whom mail comes from."""
+
+    website_path = "website_id"
+    viewing = changing = Permission.TEMPLATES
+    form = SenderForm
+    list_display = ("name", "address", "website", "code", "shown_state")
+    list_filter = (OwnWebsites, "code")
+    list_select_related = ("website",)
+    search_fields = ("name", "address")
+    ordering = ("website__name", "id")
+    fieldsets = (
+        (None, {"fields": ("website", "code", "name", "address", "reply_to")}),
+        (gettext_lazy("How fast"), {"fields": ("per_second", "per_day", "warm_up")}),
+    )
+    change_form_outer_before_template = "backoffice/sender_state.html"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep a sender at its website, under its code: options name it."""
+        return ("website", "code") if obj else ()
+
+    @display(description=gettext_lazy("State"))
+    def shown_state(self, sender: SenderIdentity) -> str:
+        """Return whether its mail leaves, as word, shape and color."""
+        code, label = state_of(sender)
+        return render_to_string("backoffice/_send_status.html", {"code": code, "label": label})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show with it whether its mail leaves, and what can be done."""
+        context: dict[str, Any] = {"trial": trial_mails.offered_to(request)}
+        rows = SenderIdentity.objects.filter(pk=object_id) if object_id.isdigit() else []
+        for sender in rows:
+            code, label = state_of(sender)
+            context |= {
+                "state": {"code": code, "label": label},
+                "held": held_words(sender.held_reason),
+                "may_release": access.of(request).actor.may(Permission.TEMPLATES, sender.website_id),
+            }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: SenderIdentity,
+        form: ModelForm[SenderIdentity],
+        change: bool,
+    ) -> None:
+        """Write the sender down by the action, which also starts a stopped one."""
+        assert isinstance(form, SenderForm)
+        made = mail.set_sender(
+            website=obj.website,
+            code=obj.code,
+            name=obj.name,
+            address=obj.address,
+            reply_to=obj.reply_to,
+            per_second=obj.per_second,
+            per_day=obj.per_day,
+            warm_up_from=form.warm_up_from(timezone.now().date()),
+        )
+        obj.pk = made.pk
+
+
+def state_of(sender: SenderIdentity) -> tuple[str, str]:
+    """Return how a sender does, as the code of a look and in a word."""
+    if sender.stopped_at:
+        return "stopped", _("Stopped")
+    if sender.held_at:
+        return "held", _("Held")
+    if sender.warned_at:
+        return "waiting", _("Complaints")
+    return "running", _("Sending")
+
+
+def held_words(reason: str) -> str:
+    """Say in a sentence what the brake counted."""
+    found = _COUNTED.fullmatch(reason)
+    if found is None:
+        return reason
+    count, mails = int(found[2]), int(found[3])
+    if found[1] == "complaints":
+        said = ngettext(
+            "%(count)s complaint about %(mails)s mails within a day.",
+            "%(count)s complaints about %(mails)s mails within a day.",
+            count,
+        )
+    else:
+        said = ngettext(
+            "%(count)s of %(mails)s mails within a day came back: no such address.",
+            "%(count)s of %(mails)s mails within a day came back: no such addresses.",
+            count,
+        )
+    return said % {"count": count, "mails": mails}
