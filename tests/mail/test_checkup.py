@@ -159,7 +159,7 @@ def test_nothing_is_wrong_when_everything_is_published(look):
         ({("1.2.0.192.in-addr.arpa", "PTR"): []}, "reverse_missing", "mail.shop.example."),
         ({("1.2.0.192.in-addr.arpa", "PTR"): ["other.example."]}, "reverse_unconfirmed", "192.0.2.1"),
         ({("shop.example", "MX"): ["0 ."]}, "replies_refused", None),
-        ({("shop.example", "MX"): [], ("shop.example", "A"): []}, "replies_nowhere", "10 mail.example.com."),
+        ({("shop.example", "MX"): [], ("shop.example", "A"): []}, "replies_nowhere", None),
         ({("shop.example", "MX"): ["10 gone.example."]}, "replies_nowhere", None),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -309,6 +309,40 @@ def test_bounces_are_a_problem_when_nothing_takes_them(look):
 
     assert codes(found, Level.PROBLEM) >= {"spf_missing", "bounces_nowhere"}
     assert the(found, "spf_missing").subject == "bounces.shop.example"
+
+
+def test_records_for_a_subdomain_follow_those_above_it(look):
+    found = look(
+        {("_dmarc.shop.example", "TXT"): []},
+        sender="hello@news.shop.example",
+        back="b@bounces.shop.example",
+        addresses=("192.0.2.1",),
+    )
+    records = {one.code: one.record and (one.record.name, one.record.value) for one in found}
+
+    assert records["spf_missing"] == ("bounces.shop.example", "v=spf1 ip4:192.0.2.1 -all")
+    assert records["bounces_nowhere"] == ("bounces.shop.example", "10 mail.shop.example.")
+    assert records["replies_nowhere"] == ("news.shop.example", "10 mail.shop.example.")
+    assert records["dmarc_missing"] == (
+        "_dmarc.shop.example",
+        "v=DMARC1; p=none; rua=mailto:postmaster@shop.example",
+    )
+
+
+def test_what_several_senders_share_is_told_once(server):
+    server.zone = {}
+    found = checkup.look(
+        [Sender(letters.mailbox(f"a@{one}shop.example")) for one in ("", "x.", "y.")],
+        server=OWN,
+        addresses=("192.0.2.1",),
+        signer=dkim.Signer([RSA]),
+        return_path=letters.mailbox("b@bounces.shop.example"),
+        resolver=dns.Resolver(server="127.0.0.1", port=server.port, seconds=1),
+    )
+    topics = [one.topic for one in found]
+
+    assert topics == sorted(topics, key=list(Topic).index)
+    assert [topics.count(one) for one in (Topic.SPF, Topic.DKIM, Topic.DMARC, Topic.RULES)] == [1, 1, 3, 10]
 
 
 # --- The way of mail ----------------------------------------------------------------------------------------------------

@@ -171,3 +171,9 @@ def _plain(name: dns.name.Name) -> str:
 def reverse_name(address: str) -> str:
     """Return the name under which the name of an IP address is published."""
     return _plain(dns.reversename.from_address(address))
+
+
+def parents(domain: str) -> list[str]:
+    """Return the domains above one, the nearest first, without the last label by itself."""
+    labels = domain.split(".")
+    return [".".join(labels[at:]) for at in range(1, len(labels) - 1)]

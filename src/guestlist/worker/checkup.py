@@ -123,11 +123,11 @@ def _as_json(findings: Sequence[Finding]) -> str:
 def _as_text(findings: Sequence[Finding]) -> str:
     """Return a table to read; records stand whole on their lines, to be copied."""
     width = max(_LEAST_WIDTH, min(_MOST_WIDTH, shutil.get_terminal_size().columns))
-    levels = max(len(str(one.level.label)) for one in findings) + 2
-    margin = levels + max(len(str(one.topic.label)) for one in findings) + 2
+    first = max(len(str(one.level.label)) for one in findings) + 2
+    margin = first + max(len(str(one.topic.label)) for one in findings) + 2
     lines: list[str] = []
     for finding in findings:
-        start = f"{finding.level.label:<{levels}}{finding.topic.label}".ljust(margin)
+        start = f"{finding.level.label:<{first}}{finding.topic.label}".ljust(margin)
         lines += textwrap.wrap(
             finding.message,
             width,
@@ -143,8 +143,9 @@ def _as_text(findings: Sequence[Finding]) -> str:
                 ("value", finding.record.value),
             )
             lines += [f"{' ' * margin}{name:<7}{value}" for name, value in parts]
-    problems = sum(one.level is Level.PROBLEM for one in findings)
-    warnings = sum(one.level is Level.WARNING for one in findings)
+    # What the rules miss was counted where it was found.
+    levels = [one.level for one in findings if one.topic != Topic.RULES]
+    problems, warnings = levels.count(Level.PROBLEM), levels.count(Level.WARNING)
     return "\n".join([*lines, "", f"problems: {problems}, warnings: {warnings}"])
 
 

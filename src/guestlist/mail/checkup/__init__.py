@@ -50,7 +50,7 @@ def look(
     resolver: Resolver,
     probe: Callable[[str], Answer] | None = None,
 ) -> list[Finding]:
-    """Return what was found: of the mail server first, then of each From domain, its return path and the bulk rules.
+    """Return what was found, by topic: the mail server first, the bulk rules of each From domain last.
 
     `addresses` are the IP addresses that mail leaves from, where the operator named them; `return_path` the address that
     bounces go to, where it is not the sender's own; `probe` asks the mail server whether it takes a sender's address.
@@ -73,7 +73,14 @@ def look(
     for domain in sorted(hosts):
         about = _looked(_of_domain(domain, back, way, signer, resolver))
         found += [*about, *_apart(domain, hosts[domain]), *rules.missed(domain, [*shared, *about])]
-    return [*found, rules.complaints()] if hosts else [*found, _nobody()]
+    return _in_order([*found, rules.complaints() if hosts else _nobody()])
+
+
+def _in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings by topic, each once: a key or a return path may serve several domains."""
+    topics = list(Topic)
+    once = {(one.code, one.topic, one.subject): one for one in findings}
+    return sorted(once.values(), key=lambda one: topics.index(one.topic))
 
 
 def _asked(addresses: Sequence[str], probe: Callable[[str], Answer]) -> list[Finding]:

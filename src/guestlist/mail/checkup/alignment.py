@@ -23,7 +23,9 @@ def examine(
     :raises LookupFailed: when nobody could say.
     """
     policy = dmarc.policy(resolver, domain)
-    ours = Record(f"_dmarc.{domain}", "TXT", f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}")
+    # Where the key stands the record covers the return path too, and every other domain below.
+    place = keys[0].domain if keys else domain
+    ours = Record(f"_dmarc.{place}", "TXT", f"v=DMARC1; p=none; rua=mailto:postmaster@{place}")
     if policy is None:
         text = _(
             "%(subject)s has no DMARC record, nor has a domain above it. Publish this one, with a mailbox that you "

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from guestlist.mail.answers import Result
 from guestlist.mail.checkup.findings import Finding, Level, Record, Topic
-from guestlist.mail.dns import reverse_name
+from guestlist.mail.dns import parents, reverse_name
 
 if TYPE_CHECKING:
     from guestlist.mail.answers import Answer
@@ -140,15 +140,15 @@ def _reverse(address: str, route: Route, resolver: Resolver) -> Finding:
             "%(subject)s is called %(names)s, but that name does not lead back to it. Publish its address, or have "
             "the reverse name changed."
         )
-        record = Record(names[0], "AAAA" if ":" in address else "A", address)
+        host = Record(names[0], "AAAA" if ":" in address else "A", address)
         return Finding(
-            "reverse_unconfirmed", level, Topic.REVERSE, address, text, {"names": names}, record, seen=sure
+            "reverse_unconfirmed", level, Topic.REVERSE, address, text, {"names": names}, host, seen=sure
         )
     text = _(
         "%(subject)s has no reverse name, and many receivers refuse mail from such addresses. Whoever gives you the "
         "address can set it."
     )
-    record = Record(reverse_name(address), "PTR", f"{route.host}." if route.host else "mail.example.com.")
+    record = Record(reverse_name(address), "PTR", f"{route.host}.") if route.host else None
     return Finding("reverse_missing", level, Topic.REVERSE, address, text, record=record, seen=sure)
 
 
@@ -168,13 +168,14 @@ def replies(domain: str, *, resolver: Resolver, topic: Topic) -> list[Finding]:
         return [Finding(f"{topic.value}_refused", Level.PROBLEM, topic, domain, text)]
     if not hosts and resolver.addresses(domain):
         text = _("Mail to %(subject)s goes to its web server, because it has no MX record. Publish one.")
-        record = Record(domain, "MX", f"10 {domain}.")
-        return [Finding(f"{topic.value}_no_mx", Level.WARNING, topic, domain, text, record=record)]
+        own = Record(domain, "MX", f"10 {domain}.")
+        return [Finding(f"{topic.value}_no_mx", Level.WARNING, topic, domain, text, record=own)]
     if not hosts:
         text = _(
             "Nothing takes mail for %(subject)s: it has no MX record. Name the server that takes its mail there."
         )
-        record = Record(domain, "MX", "10 mail.example.com.")
+        above = next((found for one in parents(domain) if (found := resolver.mx(one))), None)
+        record = Record(domain, "MX", f"10 {above[0]}.") if above else None
         return [Finding(f"{topic.value}_nowhere", Level.PROBLEM, topic, domain, text, record=record)]
     reachable = [host for host in hosts if resolver.addresses(host)]
     if not reachable:

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from guestlist.mail.dns import Resolver
 
 _SENTENCES: dict[str, str | _StrPromise] = {
-    "dkim_ok": _("DKIM: the key at %(subject)s is published and matches ours."),
+    "dkim_ok": _("The key at %(subject)s is published and matches the one that we sign with."),
     "dkim_unpublished": _(
-        "DKIM: no key is published at %(subject)s, so receivers cannot check our signature. Publish this one."
+        "No key is published at %(subject)s, so receivers cannot check our signature. Publish this one."
     ),
-    "dkim_several": _("DKIM: there are several keys at %(subject)s. Keep only this one."),
-    "dkim_revoked": _("DKIM: the key at %(subject)s is withdrawn (p= is empty). Publish this one."),
+    "dkim_several": _("There are several keys at %(subject)s. Keep only this one."),
+    "dkim_revoked": _("The key at %(subject)s is withdrawn (p= is empty). Publish this one."),
     "dkim_mismatch": _(
-        "DKIM: the key published at %(subject)s is not the one that we sign with, so every signature fails. "
+        "The key published at %(subject)s is not the one that we sign with, so every signature fails. "
         "Publish this one, or name the key that belongs to it in GUESTLIST_DKIM."
     ),
-    "dkim_unusable": _("DKIM: the record at %(subject)s does not allow our signatures. Publish this one."),
-    "dkim_testing": _("DKIM: the record at %(subject)s says that you are only testing (t=y). Take that out."),
+    "dkim_unusable": _("The record at %(subject)s does not allow our signatures. Publish this one."),
+    "dkim_testing": _("The record at %(subject)s says that you are only testing (t=y). Take that out."),
     "dkim_short": _(
-        "DKIM: the key at %(subject)s matches ours but is shorter than 2048 bits. Make a longer one under a new "
+        "The key at %(subject)s matches ours but is shorter than 2048 bits. Make a longer one under a new "
         "selector."
     ),
 }
