@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guestlist import addresses
 from guestlist.addresses import MalformedAddress
 from guestlist.mail import letters
 from guestlist.mail.letters import Letter, UnusableHeader, build, mailbox
@@ -125,6 +126,33 @@ def test_control_characters_are_refused_in_every_header(header, control):
 def test_an_address_that_is_more_than_one_is_refused(address):
     with pytest.raises(MalformedAddress):
         mailbox(address)
+
+
+@given(
+    local_part=st.one_of(st.from_regex(r"[a-zA-Z0-9_+.-]{1,66}", fullmatch=True), st.text(max_size=5)),
+    domain=st.one_of(
+        st.from_regex(r"[a-zA-Z0-9.-]{1,70}", fullmatch=True),
+        st.from_regex(r"([a-z]{1,60}\.){1,5}[a-z0-9]{1,5}\.?", fullmatch=True),
+        st.sampled_from(
+            ["zoë.example", "xn--zo-ija.example", "xn--a.example", "a_b.example", "mail.example"]
+        ),
+    ),
+)
+def test_a_mailbox_is_judged_as_every_address_is(local_part, domain):
+    address = f"{local_part}@{domain}"
+
+    found = judged(lambda: (mailbox(address).local_part, mailbox(address).domain))
+
+    assert found == judged(
+        lambda: (address.strip().rpartition("@")[0], addresses.normalize(address).rpartition("@")[2])
+    )
+
+
+def judged(read):
+    try:
+        return read()
+    except MalformedAddress as refusal:
+        return type(refusal), refusal.data
 
 
 @given(name=st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cf"]), max_size=60))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from guestlist.mail import language, letters
 from guestlist.mail.language import Escape, Place
-from guestlist.mail.letters import Mailbox
+from guestlist.mail.letters import Mailbox, UnusableHeader
 from guestlist.mail.variables import Form
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SOFT_BREAK = b"=\r\n"
 _HEADER_LINE = 70
+_SUBJECT = 69
 _LINE = 75
 # Printable ASCII that neither HTML nor quoted-printable writes otherwise, no longer than a line.
 _PLAIN = re.compile(r"[ !#-%(-;?-~]{1,75}")
@@ -126,20 +127,24 @@ def recipient(name: str, address: str) -> Mailbox:
     return Mailbox(name.strip(), local_part, domain)
 
 
-def plain_subject_line(filled: str) -> bytes:
-    """Return the Subject header of a filled template with its line end, or nothing where that takes more care."""
-    if len(filled) <= _HEADER_LINE - len("Subject: ") and _PLAIN_SUBJECT.fullmatch(filled):
-        return b"Subject: %b\r\n" % filled.encode("ascii")
-    return b""
-
-
-@lru_cache(maxsize=1024)
 def subject_line(subject: str) -> bytes:
     """Return the Subject header with its line end.
 
     :raises UnusableHeader: when it cannot stand there.
     """
     return letters.folded("Subject", letters.checked_subject(subject))
+
+
+@lru_cache(maxsize=1024)
+def filled_subject_line(filled: str) -> bytes:
+    """Return the Subject header of a filled template with its line end, or nothing where that takes more care."""
+    if len(filled) <= _SUBJECT and _PLAIN_SUBJECT.fullmatch(filled):
+        return b"Subject: %b\r\n" % filled.encode("ascii")
+    try:
+        # The whole of it is checked, too: what is wrong with a value must not be cut off unseen.
+        return subject_line(language.one_line(letters.checked_subject(filled)))
+    except UnusableHeader:
+        return b""
 
 
 def date_line(date: datetime.datetime) -> bytes:

@@ -8,6 +8,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.utils.crypto import salted_hmac
@@ -27,6 +28,8 @@ _MAX_MACHINE_HEADER = 900
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _MACHINE_READABLE = re.compile(r"[\x21-\x7e]+")
 _WEB_ADDRESS = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]+")
+# As most are: nothing in it but the domain is left to judge.
+_PLAIN_ADDRESS = re.compile(r"(?=.{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9.-]+")
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -110,8 +113,24 @@ def mailbox(address: str, *, name: str = "") -> Mailbox:
     :raises MalformedAddress: when it is no address.
     """
     typed = address.strip()
-    domain = addresses.normalize(typed).rpartition("@")[2]
-    return Mailbox(name.strip(), typed.rpartition("@")[0], domain)
+    local_part, _at, domain = typed.rpartition("@")
+    if len(typed) <= addresses.MAX_LENGTH and _PLAIN_ADDRESS.fullmatch(typed):
+        # Most mails of a batch go to a few domains, and reading one takes as long as filling a mail.
+        return Mailbox(name.strip(), local_part, _known_domain(domain) or _domain(typed))
+    return Mailbox(name.strip(), local_part, _domain(typed))
+
+
+@lru_cache(maxsize=4096)
+def _known_domain(domain: str) -> str:
+    """Return an ASCII domain as it is normalized, or nothing when it is none."""
+    try:
+        return _domain(f"x@{domain}")
+    except addresses.MalformedAddress:
+        return ""
+
+
+def _domain(address: str) -> str:
+    return addresses.normalize(address).rpartition("@")[2]
 
 
 def message_id(*, row: int, queued_at: datetime.datetime, domain: str) -> str:

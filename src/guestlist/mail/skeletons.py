@@ -205,7 +205,7 @@ class Skeleton:
 
     def _subject_line(self, values: Mapping[str, str]) -> bytes:
         filled = "".join([node if isinstance(node, str) else values[node.name] for node in self._subject])
-        if line := encoding.plain_subject_line(filled):
+        if line := encoding.filled_subject_line(filled):
             return line
         everything = dict(self._frame.shop) | dict(values)
         return encoding.subject_line(
