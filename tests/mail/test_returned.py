@@ -32,11 +32,24 @@ HASH = b"0123456789abcdef"
 
 @dataclass
 class Guests:
-    """A kind that remembers what it was told; only what this side of mail asks for."""
+    """A kind that remembers what it was told came back, and is asked for nothing else."""
 
     code: str = "test"
+    purpose: str = "test"
     told: list[Outcome] = field(default_factory=list)
     hashed: bool = True
+
+    def check(self, ids, *, now):
+        raise NotImplementedError
+
+    def shape(self, values):
+        raise NotImplementedError
+
+    def values(self, ids, *, now):
+        raise NotImplementedError
+
+    def record(self, outcomes, *, now):
+        raise NotImplementedError
 
     def hashes(self, ids):
         return dict.fromkeys(ids, HASH) if self.hashed else {}

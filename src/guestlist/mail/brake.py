@@ -24,7 +24,7 @@ LEAST = 200
 WARN_COMPLAINTS = 0.001
 HOLD_COMPLAINTS = 0.003
 HOLD_BOUNCES = 0.05
-_TROUBLE = (Measure.BOUNCED, Measure.COMPLAINED)
+_TROUBLE = (Measure.BOUNCED, Measure.RETURNED, Measure.COMPLAINED)
 
 
 def apply(*, now: datetime.datetime) -> list[SenderIdentity]:
@@ -42,8 +42,9 @@ def apply(*, now: datetime.datetime) -> list[SenderIdentity]:
 
 def _applied(sender: SenderIdentity, since: datetime.datetime, now: datetime.datetime) -> bool:
     counted = counting.of_sender(sender_id=sender.pk, since=max(since, sender.counted_from or since))
-    bounces, complaints = counted[Measure.BOUNCED], counted[Measure.COMPLAINED]
-    mails = counted[Measure.HANDED_OVER] + bounces
+    # Refused at once, or only after it was handed over.
+    bounces, complaints = counted[Measure.BOUNCED] + counted[Measure.RETURNED], counted[Measure.COMPLAINED]
+    mails = counted[Measure.HANDED_OVER] + counted[Measure.BOUNCED]
     if mails < LEAST:
         return False
     if complaints >= HOLD_COMPLAINTS * mails:

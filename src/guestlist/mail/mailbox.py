@@ -14,7 +14,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
@@ -259,7 +259,7 @@ def _leave(server: imaplib.IMAP4) -> None:
             server.shutdown()
 
 
-def _said(answer: tuple[str, list[bytes]]) -> list[bytes]:
+def _said(answer: tuple[str, Sequence[Any]]) -> list[Any]:
     """Return what the server said when it said yes.
 
     :raises imaplib.IMAP4.error: when it said no.
@@ -269,7 +269,7 @@ def _said(answer: tuple[str, list[bytes]]) -> list[bytes]:
         raise imaplib.IMAP4.error(
             b" ".join(part for part in said if isinstance(part, bytes)).decode("utf-8", "replace")
         )
-    return said
+    return list(said)
 
 
 def _mails(fetched: Sequence[bytes | tuple[bytes, bytes] | None]) -> Iterable[tuple[bytes, bytes]]:
