@@ -57,9 +57,9 @@ def examine(
     """
     verdict = spf.evaluate(resolver, domain)
     if not verdict.records:
-        above = next((found for one in parents(domain) if (found := spf.records(resolver, one))), [])
-        # Another domain of the shop says already who sends for it; with several records nobody knows which.
-        value = above[0] if len(above) == 1 else f"v=spf1 {_named([*addresses, *guessed], server)} ~all"
+        above = next((one for one in parents(domain) if len(spf.records(resolver, one)) == 1), "")
+        # Another domain of the shop says already who sends for it.
+        terms = f"redirect={above}" if above else f"{_named([*addresses, *guessed], server)} ~all"
         return [
             Finding(
                 "spf_missing",
@@ -70,7 +70,7 @@ def examine(
                     "%(subject)s has no SPF record. Publish this one; where your mail provider names something to "
                     "include, put that in."
                 ),
-                record=Record(domain, "TXT", value),
+                record=Record(domain, "TXT", f"v=spf1 {terms}"),
             )
         ]
     if verdict.fault:
