@@ -289,7 +289,7 @@ def _tell(
     counted = Counter(one.code for one in verdicts)
     invited = counted.pop("invited", 0)
     said = {
-        NOW: ngettext("%(count)s on its way", "%(count)s on their way", invited)
+        NOW: ngettext("%(count)s queued", "%(count)s queued", invited)
         if send
         else ngettext("%(count)s sent", "%(count)s sent", invited),
         LATER: ngettext("%(count)s scheduled", "%(count)s scheduled", invited),

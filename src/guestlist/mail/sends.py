@@ -85,12 +85,12 @@ def pause(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:
 
 
 def resume(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:  # noqa: ARG001 - as its sisters
-    """Let a paused send go on; returns False when it was not paused.
+    """Let a paused send go on, however late it is by now; returns False when it was not paused.
 
     :raises NotPermitted: when the actor may not send at its website.
     :raises SendIsOver: when it is over.
     """
-    return _switched(send, "resumed", actor, ~Q(paused_at=None), paused_at=None)
+    return _switched(send, "resumed", actor, ~Q(paused_at=None), paused_at=None, not_after=None)
 
 
 def stop(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:

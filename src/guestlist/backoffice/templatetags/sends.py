@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from guestlist.backoffice.admin_senders import held_words
 from guestlist.mail import sends
 from guestlist.mail.models import Measure
 from guestlist.mail.sends import Status
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
+    from guestlist.mail.models import SenderIdentity
     from guestlist.mail.sends import Progress
 
 register = template.Library()
@@ -117,14 +119,12 @@ def send_lead(one: Progress) -> str:
 
 
 def _going(one: Progress) -> str:
-    said = " · ".join(filter(None, (_rate(one.per_second), _left(one))))
-    if said:
-        return said
-    if not one.done:
-        return _("The first mails leave soon.")
-    if not one.counts[Measure.QUEUED]:
+    if one.left and not one.counts[Measure.QUEUED]:
         return _("The rest is tried again later, as its mail servers asked.")
-    return _("Nothing left within the last minute.")
+    said = " · ".join(filter(None, (_rate(one.per_second), _left(one))))
+    return said or (
+        _("Nothing left within the last minute.") if one.done else _("The first mails leave soon.")
+    )
 
 
 @register.simple_tag
@@ -158,6 +158,12 @@ def send_why(one: Progress, can_see_to_sender: bool) -> dict[str, Any]:  # noqa:
         "sender": one.send.sender if not one.status.is_over and sends.stands_still(one.send.sender) else None,
         "can_see_to_sender": can_see_to_sender,
     }
+
+
+@register.filter
+def held_because(sender: SenderIdentity) -> str:
+    """Say why the brake held a sender."""
+    return held_words(sender.held_reason)
 
 
 @register.filter
