@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -13,7 +14,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from guestlist.backoffice.admin_senders import held_words
 from guestlist.mail import sends
 from guestlist.mail.models import Measure
 from guestlist.mail.sends import Status
@@ -36,6 +36,9 @@ _MOVING = {Status.RUNNING, Status.STOPPING}
 _HALF_MINUTE, _MINUTE, _HOUR = 30, 60, 3600
 _FEW = 95
 """Minutes up to which the time left is told in minutes."""
+
+_BRAKE = re.compile(r"(?P<what>bounces|complaints) (?P<count>\d+)/(?P<total>\d+)")
+"""What `guestlist.mail.brake` writes down."""
 
 _ROWS: dict[Measure, dict[str, Any]] = {
     Measure.QUEUED: {"state__in": "ready,leased", "tries__exact": 0},
@@ -163,7 +166,13 @@ def send_why(one: Progress, can_see_to_sender: bool) -> dict[str, Any]:  # noqa:
 @register.filter
 def held_because(sender: SenderIdentity) -> str:
     """Say why the brake held a sender."""
-    return held_words(sender.held_reason)
+    found = _BRAKE.fullmatch(sender.held_reason)
+    if found is None:
+        return sender.held_reason
+    numbers = {"count": _number(int(found["count"])), "total": _number(int(found["total"]))}
+    if found["what"] == "bounces":
+        return _("%(count)s of %(total)s mails bounced within a day.") % numbers
+    return _("%(count)s of %(total)s mails were called spam within a day.") % numbers
 
 
 @register.filter
