@@ -35,7 +35,7 @@ class InvitationKind:
 
     def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
         """Withdraw what ended meanwhile, and where existing customers are skipped, whoever has become one."""
-        found = Invitation.objects.filter(pk__in=ids).values_list(
+        found = Invitation.objects.filter(pk__any_of=ids).values_list(
             "pk", "delivery", "website", "store_view", "occasion", "address__normalized"
         )
         left = {row[0]: row for row in found if row[1] in _DUE and row[5] is not None}
@@ -48,7 +48,7 @@ class InvitationKind:
         # Rows, not objects: seven tables' worth of objects for each mail would take longer than all the rest.
         rows = [
             _Row._make(row)
-            for row in Invitation.objects.filter(pk__in=ids, address__isnull=False).values_list(*_COLUMNS)
+            for row in Invitation.objects.filter(pk__any_of=ids, address__isnull=False).values_list(*_COLUMNS)
         ]
         views = StoreView.objects.in_bulk({row.store_view_id for row in rows})
         configs = config.resolve_each(Invitations, list(views.values()))
@@ -137,7 +137,7 @@ def _customers_by_now(rows: list[tuple[int, int, int, int | None, str]]) -> list
         return []
     known = set(
         Customer.objects.known()
-        .filter(website__in={row[1] for row in skipping}, email__in=[row[4] for row in skipping])
+        .filter(website__in={row[1] for row in skipping}, email__any_of=[row[4] for row in skipping])
         .values_list("website_id", "email")
     )
     return [row[0] for row in skipping if (row[1], row[4]) in known]

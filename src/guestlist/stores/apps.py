@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from guestlist.stores import lookups
+
 
 class StoresConfig(AppConfig):
     """Websites, store views and configuration."""
@@ -10,3 +12,7 @@ class StoresConfig(AppConfig):
     name = "guestlist.stores"
     label = "guestlist_stores"
     verbose_name = _("Stores")
+
+    def ready(self) -> None:
+        """Make the lookup for long lists known."""
+        lookups.register()
