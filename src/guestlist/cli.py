@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = commands.add_parser("worker", help="send mail and do the other work that waits")
     worker.set_defaults(run=_worker, takes_rest=False)
+
+    bounces = commands.add_parser(
+        "bounces",
+        help="read one bounce or complaint from a mail server's pipe",
+        epilog="Exit status: 0 done, or nothing to do; 75 try again later.",
+    )
+    bounces.set_defaults(run=_bounces, takes_rest=False)
 
     send = commands.add_parser("send", help="show bulk sends as they go; pause, resume or stop one")
     doing = send.add_mutually_exclusive_group()
@@ -191,6 +199,17 @@ def _send(options: argparse.Namespace, _rest: list[str]) -> int:
         if send_id is not None:
             return watching.main(action=action, send_id=send_id or None, yes=options.yes)
     return watching.main(action="list", send_id=None)
+
+
+def _bounces(_options: argparse.Namespace, _rest: list[str]) -> int:
+    try:
+        _set_up_django()
+        from guestlist.worker import bounces
+
+        return bounces.main(sys.stdin.buffer)
+    except Exception:  # noqa: BLE001 - whatever keeps it from starting: the mail server keeps the mail and tries again
+        traceback.print_exc()
+        return os.EX_TEMPFAIL
 
 
 def _manage(options: argparse.Namespace, rest: list[str]) -> int:
