@@ -7,6 +7,7 @@ import pytest
 
 from guestlist.invitations.config import Invitations
 from guestlist.invitations.lifecycle import MOVES
+from guestlist.mail.config import Delivery
 from guestlist.stores import config
 
 ROOT = Path(__file__).parents[1]
@@ -33,19 +34,28 @@ def test_moves_in_concepts_are_those_of_the_lifecycle():
     }
 
 
-def test_every_option_is_documented_with_its_scope():
+@pytest.mark.parametrize("section", [Invitations, Delivery], ids=lambda section: section.section)
+def test_every_option_is_documented_with_its_scope(section):
     documented = {
-        code.removeprefix("invitations."): (label, scope)
-        for label, code, scope, _values, _default in rows("configuration.md", "options")
+        code.removeprefix(f"{section.section}."): (label, scope, default)
+        for label, code, scope, _values, default in rows("configuration.md", f"options of {section.section}")
     }
 
     assert documented == {
         name: (
             str(config.about(field).label),
             config.about(field).narrowest.name.lower().replace("_", " "),
+            said(field.default),
         )
-        for name, field in Invitations.model_fields.items()
+        for name, field in section.model_fields.items()
     }
+
+
+def said(default: object) -> str:
+    """Return a default as the tables say it."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "none" if default == () else str(default)
 
 
 def test_every_variable_of_the_environment_is_documented():

@@ -1,9 +1,13 @@
 """The configuration page: every option at every scope, saved all or nothing."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from guestlist.invitations import rules
 from guestlist.invitations.config import Invitations
+from guestlist.mail.config import Delivery
 from guestlist.stores import config
 from guestlist.stores.config import Scope
 from guestlist.stores.models import Override
@@ -194,3 +198,102 @@ def test_unknown_scope_is_not_found(owner, view, query) -> None:
 def test_anonymous_is_asked_to_sign_in_before_anything_is_saved(client, view) -> None:
     assert client.post(_ADDRESS, {"value_max_at_once": "2"}).status_code == 302
     assert not Override.objects.exists()
+
+
+_DELIVERY = "/staff/configuration/delivery/"
+_NEW_DELIVERY = {
+    "send_from": ("9", 9),
+    "send_until": ("17", 17),
+    "late_after_hours": ("48", 48),
+    "in_doubt": ("hold", "hold"),
+    "all_per_second": ("50", 50),
+    "all_per_day": ("100000", 100_000),
+    "domain_per_second": ("5", 5),
+    "domain_per_day": ("2000", 2000),
+}
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("name", Delivery.model_fields)
+def test_option_of_delivery_is_set_where_it_may_be_and_taken_back(owner, view, name, scope) -> None:
+    entered, expected = _NEW_DELIVERY[name]
+    address, place = place_of(scope, view)
+    address = address.replace(_ADDRESS, _DELIVERY)
+    earlier = getattr(config.resolve(Delivery, place).value, name)
+    may_be = scope <= config.about(Delivery.model_fields[name]).narrowest
+
+    owner.post(address, {f"value_{name}": entered})
+
+    assert getattr(config.resolve(Delivery, place).value, name) == (expected if may_be else earlier)
+    assert (f'name="value_{name}"' in owner.get(address).content.decode()) is may_be
+    owner.post(address, {f"has_{name}": "1", f"inherit_{name}": "on"})
+    assert getattr(config.resolve(Delivery, place).value, name) == earlier
+    assert not Override.objects.exists()
+
+
+def test_pages_of_both_sections_lead_to_each_other_at_the_same_scope(owner, view) -> None:
+    for address, other in ((_ADDRESS, _DELIVERY), (_DELIVERY, _ADDRESS)):
+        page = owner.get(f"{address}?store_view={view.pk}").content.decode()
+        assert f'href="{other}?store_view={view.pk}"' in page
+        assert f'action="{address}?store_view={view.pk}"' in page
+        assert f'href="{address}?website={view.website_id}"' in page
+        for name in (Invitations if address == _ADDRESS else Delivery).model_fields:
+            assert f"value_{name}" in page or f"label_{name}" in page
+
+
+def test_options_of_one_section_are_not_set_by_the_page_of_another(owner, view) -> None:
+    owner.post(_DELIVERY, {"value_max_at_once": "7"})
+    owner.post(_ADDRESS, {"value_send_from": "7"})
+
+    assert not Override.objects.exists()
+
+
+@pytest.mark.parametrize("entered", ["-1", "24", "noon", ""])
+def test_refused_value_of_delivery_is_said_at_its_field(owner, view, entered) -> None:
+    answer = owner.post(_DELIVERY, {"value_send_from": entered})
+
+    assert answer.status_code == 422
+    assert "enter a whole number from 0 to 23." in answer.content.decode()
+    assert not Override.objects.exists()
+
+
+def test_locked_option_of_delivery_is_grey_and_not_saved(owner, view, settings) -> None:
+    settings.GUESTLIST_LOCKS = "delivery.in_doubt=hold; delivery.all_per_second=10"
+    config.check_locks()
+    page = owner.get(_DELIVERY).content.decode()
+
+    owner.post(_DELIVERY, {"value_in_doubt": "resend", "value_all_per_second": "99"})
+
+    assert page.count("set by the operator") == 2
+    assert 'name="value_in_doubt"' not in page
+    assert not Override.objects.exists()
+
+
+@pytest.mark.parametrize("locks", ["delivery.nothing=1", "delivery.send_from=25", "deliver.in_doubt=hold"])
+def test_start_is_refused_when_a_lock_of_delivery_does_not_fit(settings, locks: str) -> None:
+    settings.GUESTLIST_LOCKS = locks
+
+    with pytest.raises(ImproperlyConfigured, match="GUESTLIST_LOCKS"):
+        config.check_locks()
+
+
+@pytest.mark.requirement("trust-16")
+def test_manager_of_one_website_sets_its_delivery_alone(manager, marketing, view, other_view) -> None:
+    assert manager.get(_DELIVERY)["Location"] == f"{_DELIVERY}?website={view.website_id}"
+    manager.post(f"{_DELIVERY}?website={view.website_id}", {"value_send_from": "9", "value_all_per_day": "1"})
+
+    assert Override.objects.get().option == "send_from"
+    assert manager.post(f"{_DELIVERY}?website={other_view.website_id}", {}).status_code == 404
+    assert marketing.get(_DELIVERY).status_code == 403
+
+
+def test_page_of_delivery_asks_as_often_however_many_store_views_there_are(owner, view) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            owner.get(_DELIVERY)
+        return len(queries)
+
+    few = count()
+    for _ in range(20):
+        make.store_view(view.website)
+    assert count() == few

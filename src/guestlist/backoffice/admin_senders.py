@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -13,7 +12,7 @@ from django.contrib.admin import display
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from guestlist import addresses
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from django.forms import ModelForm
     from django.http import HttpRequest
-
-_COUNTED = re.compile(r"(complaints|bounces) (\d+)/(\d+)")
 
 
 class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run time
@@ -143,7 +140,6 @@ class SenderTable(Table):
             code, label = state_of(sender)
             context |= {
                 "state": {"code": code, "label": label},
-                "held": held_words(sender.held_reason),
                 "may_release": access.of(request).actor.may(Permission.TEMPLATES, sender.website_id),
             }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
@@ -179,24 +175,3 @@ def state_of(sender: SenderIdentity) -> tuple[str, str]:
     if sender.warned_at:
         return "waiting", _("Complaints")
     return "running", _("Sending")
-
-
-def held_words(reason: str) -> str:
-    """Say in a sentence what the brake counted."""
-    found = _COUNTED.fullmatch(reason)
-    if found is None:
-        return reason
-    count, mails = int(found[2]), int(found[3])
-    if found[1] == "complaints":
-        said = ngettext(
-            "%(count)s complaint about %(mails)s mails within a day.",
-            "%(count)s complaints about %(mails)s mails within a day.",
-            count,
-        )
-    else:
-        said = ngettext(
-            "%(count)s of %(mails)s mails within a day came back: no such address.",
-            "%(count)s of %(mails)s mails within a day came back: no such addresses.",
-            count,
-        )
-    return said % {"count": count, "mails": mails}

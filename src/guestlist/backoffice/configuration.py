@@ -1,7 +1,8 @@
-"""The configuration of invitations: every option at every scope that it may be set at, saved all or nothing."""
+"""The configuration: every option of a section at every scope that it may be set at, saved all or nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from guestlist.backoffice import access, options
 from guestlist.invitations import rules
 from guestlist.invitations.config import Invitations
+from guestlist.mail.config import Delivery
 from guestlist.refusal import Refusal
 from guestlist.stores import actions as stores
 from guestlist.stores import config
@@ -31,7 +33,37 @@ if TYPE_CHECKING:
     from guestlist.backoffice.options import Row
     from guestlist.stores.models import StoreView, Website
 
-_HEADINGS = {"general": gettext_lazy("General"), "email": pgettext_lazy("section", "Email")}
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A section of options as a page: where it answers, how it is called, the groups of its options in order."""
+
+    section: type[config.Section]
+    url_name: str
+    name: Any
+    title: Any
+    headings: Mapping[str, Any]
+
+
+PAGES = {
+    "invitations": Page(
+        Invitations,
+        "configuration",
+        gettext_lazy("Invitations"),
+        gettext_lazy("Configuration of invitations"),
+        {"general": gettext_lazy("General"), "email": pgettext_lazy("section", "Email")},
+    ),
+    "delivery": Page(
+        Delivery,
+        "configuration_delivery",
+        gettext_lazy("Delivery"),
+        gettext_lazy("Configuration of delivery"),
+        {
+            "hours": gettext_lazy("When bulk mail leaves"),
+            "limits": gettext_lazy("How fast, and what happens to mail in doubt"),
+        },
+    ),
+}
 
 
 class _OpensRegistrationError(Exception):
@@ -43,24 +75,25 @@ class _OpensRegistrationError(Exception):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def configuration(request: HttpRequest) -> HttpResponse:
-    """Show the options at the scope that the address names, and save what was changed there."""
+def configuration(request: HttpRequest, code: str = "invitations") -> HttpResponse:
+    """Show a section's options at the scope that the address names, and save what was changed there."""
+    page = PAGES[code]
     staff = access.of(request)
     staff.require(Permission.CONFIGURE)
     if not request.GET and not staff.actor.may(Permission.CONFIGURE, None):
         mine = _websites(staff)
-        return HttpResponseRedirect(f"{reverse('admin:configuration')}?website={mine[0].pk}")
+        return HttpResponseRedirect(f"{_address(page)}?website={mine[0].pk}")
     target = _target(request, staff)
     place = config.at(target)
     if not staff.actor.may(Permission.CONFIGURE, place.website_id):
         raise PermissionDenied
-    resolved = config.resolve(Invitations, place)
+    resolved = config.resolve(page.section, place)
     if request.method != "POST":
-        return _shown(request, target, options.rows(resolved))
+        return _shown(request, page, target, options.rows(resolved))
     wanted = options.read(resolved, request.POST)
     if not wanted.problems:
         try:
-            changed = _saved(staff, place, wanted.changes, request)
+            changed = _saved(page, staff, place, wanted.changes, request)
         except _OpensRegistrationError as question:
             return _asked(request, target, question.websites)
         except Refusal as refusal:
@@ -70,20 +103,29 @@ def configuration(request: HttpRequest) -> HttpResponse:
             messages.add_message(request, messages.SUCCESS if changed else messages.INFO, said)
             return HttpResponseRedirect(request.get_full_path())
     return _shown(
-        request, target, options.rows(resolved, request.POST, wanted.problems), problems=wanted.problems
+        request, page, target, options.rows(resolved, request.POST, wanted.problems), problems=wanted.problems
     )
 
 
+def _address(page: Page) -> str:
+    return reverse(f"admin:{page.url_name}")
+
+
 def _saved(
-    staff: Staff, place: config.Place, changes: Mapping[str, options.Change], request: HttpRequest
+    page: Page,
+    staff: Staff,
+    place: config.Place,
+    changes: Mapping[str, options.Change],
+    request: HttpRequest,
 ) -> int:
     """Make the changes, all or none; returns how many there were."""
     now = timezone.now()
-    before = _open_views(staff)
+    may_open = page.section is Invitations
+    before = _open_views(staff) if may_open else set()
     with transaction.atomic():
         for name, change in changes.items():
-            _make(name, change, place, staff, now)
-        opened = _open_views(staff) - before
+            _make(page.section, name, change, place, staff, now)
+        opened = _open_views(staff) - before if may_open else set()
         if opened and "opens" not in request.POST:
             ids = {view.website_id for view in staff.store_views if view.pk in opened}
             raise _OpensRegistrationError([website for website in staff.websites if website.pk in ids])
@@ -91,13 +133,18 @@ def _saved(
 
 
 def _make(
-    name: str, change: options.Change, place: config.Place, staff: Staff, now: datetime.datetime
+    section: type[config.Section],
+    name: str,
+    change: options.Change,
+    place: config.Place,
+    staff: Staff,
+    now: datetime.datetime,
 ) -> None:
     if change.inherits:
-        stores.inherit(section=Invitations, name=name, place=place, actor=staff.actor)
+        stores.inherit(section=section, name=name, place=place, actor=staff.actor)
     else:
         stores.override(
-            section=Invitations, name=name, value=change.value, place=place, actor=staff.actor, now=now
+            section=section, name=name, value=change.value, place=place, actor=staff.actor, now=now
         )
 
 
@@ -167,6 +214,7 @@ def _differing(staff: Staff) -> list[Website]:
 
 def _shown(
     request: HttpRequest,
+    page: Page,
     target: Website | StoreView | None,
     rows: list[Row],
     *,
@@ -176,14 +224,17 @@ def _shown(
     shown = {row.name for row in rows}
     context = {
         **access.context(request),
-        "title": _("Configuration of invitations"),
+        "title": page.title,
+        "page": page,
+        "pages": PAGES.values(),
+        "here": _address(page),
         "target": target,
         "scopes": _scopes(staff, place),
         "sections": [
             {"heading": heading, "name": group, "rows": [row for row in rows if row.group == group]}
-            for group, heading in _HEADINGS.items()
+            for group, heading in page.headings.items()
         ],
-        "differing": _differing(staff),
+        "differing": _differing(staff) if page.section is Invitations else [],
         "problems": problems or {},
         "other_problems": [text for name, text in (problems or {}).items() if name not in shown],
         "query": f"?{request.GET.urlencode()}" if request.GET else "",

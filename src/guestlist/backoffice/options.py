@@ -79,19 +79,21 @@ class Wanted:
 
 
 def rows(
-    resolved: config.Resolved[Invitations],
+    resolved: config.Resolved[Any],
     entered: QueryDict | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Return every option as it stands at the place; with what was entered there, as it was entered."""
-    choices = _choices()
-    return [_row(name, resolved, choices, entered, problems or {}) for name in Invitations.model_fields]
+    section = type(resolved.value)
+    choices = _choices() if section is Invitations else {}
+    return [_row(name, resolved, choices, entered, problems or {}) for name in section.model_fields]
 
 
-def read(resolved: config.Resolved[Invitations], entered: QueryDict) -> Wanted:
+def read(resolved: config.Resolved[Any], entered: QueryDict) -> Wanted:
     """Return what was entered, as far as it differs from what is stored; locked and wider options do not count."""
     wanted = Wanted()
-    for name, info in Invitations.model_fields.items():
+    section = type(resolved.value)
+    for name, info in section.model_fields.items():
         about = config.about(info)
         if name in resolved.locks or resolved.place.scope > about.narrowest or not _is_there(name, entered):
             continue
@@ -102,7 +104,7 @@ def read(resolved: config.Resolved[Invitations], entered: QueryDict) -> Wanted:
             continue
         value = _entered(name, info, entered)
         try:
-            stored = config.checked(Invitations, name, value)
+            stored = config.checked(section, name, value)
         except Refusal as refusal:
             wanted.problems[name] = str(refusal)
             continue
@@ -118,12 +120,12 @@ def _is_there(name: str, entered: QueryDict) -> bool:
 
 def _row(
     name: str,
-    resolved: config.Resolved[Invitations],
+    resolved: config.Resolved[Any],
     choices: Mapping[str, tuple[tuple[str, Any], ...]],
     entered: QueryDict | None,
     problems: Mapping[str, str],
 ) -> Row:
-    info = Invitations.model_fields[name]
+    info = type(resolved.value).model_fields[name]
     about, lock = config.about(info), resolved.locks.get(name)
     offered = choices.get(name) or about.choices or (YES_NO if info.annotation is bool else ())
     counts = _json(resolved.value if lock else resolved.stored, name)
@@ -181,7 +183,7 @@ def _entered(name: str, info: FieldInfo, entered: QueryDict) -> Any:  # noqa: AN
     return text
 
 
-def _json(value: Invitations, name: str) -> Any:  # noqa: ANN401 - each option has a type of its own
+def _json(value: config.Section, name: str) -> Any:  # noqa: ANN401 - each option has a type of its own
     return value.model_dump(mode="json", include={name})[name]
 
 

@@ -102,7 +102,18 @@ UNFOLD: dict[str, Any] = {
                                 "items": [
                                     _item(_("Invitations"), "mail", "configuration", "may_configure"),
                                 ],
-                            }
+                            },
+                            {
+                                **_item(_("Mail"), "mail", "configuration_delivery", "may_configure"),
+                                "items": [
+                                    _item(
+                                        _("Delivery"),
+                                        "outgoing_mail",
+                                        "configuration_delivery",
+                                        "may_configure",
+                                    ),
+                                ],
+                            },
                         ],
                     },
                 ],

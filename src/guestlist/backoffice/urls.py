@@ -52,7 +52,15 @@ _views = [
     ),
     path("mail-templates/<int:pk>/edit/", site.admin_view(template_editing.edit), name="template_edit"),
     path("mail-templates/<int:pk>/make/", site.admin_view(template_editing.make), name="template_make"),
-    path("configuration/invitations/", site.admin_view(configuration.configuration), name="configuration"),
+    *(
+        path(
+            f"configuration/{code}/",
+            site.admin_view(configuration.configuration),
+            {"code": code},
+            name=page.url_name,
+        )
+        for code, page in configuration.PAGES.items()
+    ),
 ]
 _tables, _app, _namespace = site.urls
 

@@ -15,7 +15,10 @@ class MailConfig(AppConfig):
     verbose_name = _("Mail")
 
     def ready(self) -> None:
-        """See to it that the built-in templates are installed after every migration."""
+        """See to it that the built-in templates are installed after every migration, and that options are declared."""
+        # The import declares the section, so that locks of its options are known when they are checked.
+        from guestlist.mail import config as _declared  # noqa: F401
+
         post_migrate.connect(_built_in_templates, sender=self)
 
 
