@@ -7,6 +7,7 @@ claims and fills mails in, one hands them over, one records; a few mails are don
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import re
@@ -28,7 +29,7 @@ from guestlist.mail.recording import Settled
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -109,23 +110,23 @@ class Delivery:
         self.jitter = jitter
         self.threaded = threaded
         self.feeder = feeding.Feeder(worker, batch_size)
-        self._left_behind = True
+        self.left_behind = True
 
     def run(self, *, stop: Callable[[], bool] = lambda: False, most_batches: int | None = None) -> Tally:
         """Deliver until nothing is due, `stop` says so, or so many batches were claimed."""
         now = self.clock()
         tally = Tally()
         common = {"worker": self.worker, "kinds": self.kinds, "now": now, "jitter": self.jitter}
-        if self._left_behind:
+        if self.left_behind:
             tally.reclaimed += recovery.of_own(self.journal, **common).total  # type: ignore[arg-type]
-            self._left_behind = False
+            self.left_behind = False
         tally.reclaimed += recovery.of_others(self.journals, **common).total  # type: ignore[arg-type]
         session = _Session(self, tally, stop, most_batches)
         try:
             session.run()
         except BaseException:
             # What the session held may still be leased to us.
-            self._left_behind = True
+            self.left_behind = True
             raise
         return tally
 
@@ -283,8 +284,9 @@ class _Session:
                 self.batches_left -= 1
             self.tally.claimed += len(batch.rows)
             self.leases |= {row.pk: batch.lease_until for row in batch.rows}
-            self.senders |= {row.sender_id for row in batch.rows}
-            self.sends |= {row.send_id for row in batch.rows if row.send_id is not None}
+            # New sets: another thread may be going through the old ones.
+            self.senders = self.senders | {row.sender_id for row in batch.rows}
+            self.sends = self.sends | {row.send_id for row in batch.rows if row.send_id is not None}
             prepared, lost = preparing.prepare(
                 batch.rows, kinds=delivery.kinds, signer=delivery.signer, now=now
             )
@@ -349,29 +351,37 @@ class _Session:
     def _record_some(self) -> None:
         """Record what is settled, and wait for a database that is away: what was sent must not be forgotten."""
         some = [self.settled.popleft() for _ in range(min(len(self.settled), _AT_ONCE))]
+        try:
+            outcomes = self._written(some)
+        except BaseException:
+            # They stay settled, or they would be put back to the queue.
+            self.settled.extendleft(reversed(some))
+            raise
+        ids = [one.outcome.message.pk for one in some]
+        if self.delivery.journal is not None:
+            self.delivery.journal.recorded(ids)
+        self._forget(ids)
+        self.tally.count(outcomes)
+
+    def _written(self, some: Sequence[Settled]) -> list[Outcome]:
         delivery = self.delivery
-        for attempt in range(1_000_000):
+        for attempt in itertools.count():
             try:
                 with self.database:
-                    outcomes = recording.record(
+                    return recording.record(
                         some,
                         kinds=delivery.kinds,
                         worker=delivery.worker,
                         now=delivery.clock(),
                         jitter=delivery.jitter,
                     )
-                break
             except (OperationalError, InterfaceError):
                 if self.stop():
                     raise  # the journal knows what was sent
                 log.warning("The database is away; %s outcomes wait to be recorded.", len(some))
                 time.sleep(_RECORD_PAUSES[min(attempt, len(_RECORD_PAUSES) - 1)])
                 close_old_connections()
-        ids = [one.outcome.message.pk for one in some]
-        if delivery.journal is not None:
-            delivery.journal.recorded(ids)
-        self._forget(ids)
-        self.tally.count(outcomes)
+        raise AssertionError  # pragma: no cover - counting never ends
 
     def _refused_us(self, prepared: Prepared, answer: Answer) -> None:
         """Stop the sender: the server refuses it, whoever it writes to."""
@@ -415,8 +425,10 @@ class _Session:
             self.leases.pop(message_id, None)
 
     def _release(self) -> None:
-        """Put back what was not handed over."""
-        left = set(self.leases) - {one.outcome.message.pk for one in self.settled}
+        """Put back what was not handed over; where nobody knows, recovery decides."""
+        unclear = {one.outcome.message.pk for one in self.settled} | set(self.under_way)
+        self.delivery.left_behind |= bool(unclear)
+        left = set(self.leases) - unclear
         if not left:
             return
         try:
@@ -425,7 +437,8 @@ class _Session:
             if self.delivery.journal is not None:
                 self.delivery.journal.recorded(left)
         except (OperationalError, InterfaceError):
-            log.warning("Mails cannot be put back while the database is away; their lease will run out.")
+            self.delivery.left_behind = True
+            log.warning("%s mails cannot be put back while the database is away.", len(left))
 
 
 def _nameless(answer: Answer, recipient: str) -> Answer:

@@ -91,8 +91,9 @@ class Journal:
         except OSError:
             os.close(lock)
             raise JournalInUseError(name) from None
-        numbers = [int(path.stem) for path in folder.glob("*.journal") if path.stem.isdigit()]
-        return cls(name, folder, lock, _number=max(numbers, default=0))
+        journal = cls(name, folder, lock)
+        journal._number = max((int(path.stem) for path in journal._paths()), default=0)
+        return journal
 
     def leaving(self, message_id: int) -> None:
         """Write down that a mail's final dot is about to be sent.
@@ -104,7 +105,11 @@ class Journal:
             if file is None or file.used > _RECORDS - _SPARE:
                 file = self._begun()
             self._write(file, message_id, Mark.LEAVING, 0)
-            if message_id not in self._where:
+            before = self._where.get(message_id)
+            if before is not file:
+                # The answer must come after this, and files are read one after the other.
+                if before is not None:
+                    before.open -= 1
                 file.open += 1
                 self._where[message_id] = file
 
@@ -127,17 +132,27 @@ class Journal:
                 if file.open == 0:
                     self._drop(file)
 
-    def read(self) -> dict[int, Mark]:
-        """Return what earlier files of this journal say of each mail; the last word counts."""
+    def read(self) -> dict[int, Mark] | None:
+        """Return what this journal says of each mail, the last word counts; None when it is new and can say nothing.
+
+        Rows that are leased to the name of a new journal are of one that was lost, with what stood in it.
+        """
+        if os.fstat(self._lock).st_size == 0:
+            return None
         said: dict[int, Mark] = {}
-        for path in self._earlier():
+        for path in self._paths():
             said |= _read(path)
         return said
 
-    def forget_earlier(self) -> None:
-        """Drop the files of those who had this name before; what they say stands in the database."""
-        for path in self._earlier():
-            path.unlink(missing_ok=True)
+    def begin_anew(self) -> None:
+        """Drop all that was written by this name so far; what it says stands in the database."""
+        with self._turn:
+            for file in list(self._files):
+                self._drop(file)
+            self._where.clear()
+            for path in self._paths():
+                path.unlink(missing_ok=True)
+            os.pwrite(self._lock, _MARK, 0)
 
     def close(self) -> None:
         """Let go of the journal; files with mails that are not recorded stay for whoever takes it next."""
@@ -148,9 +163,9 @@ class Journal:
                 file.map.close()
         os.close(self._lock)
 
-    def _earlier(self) -> list[Path]:
-        own = {file.path for file in self._files}
-        return sorted(path for path in self.folder.glob("*.journal") if path not in own)
+    def _paths(self) -> list[Path]:
+        """Return the files, the oldest first; what else may lie in the folder is not ours."""
+        return sorted(path for path in self.folder.glob("*.journal") if path.stem.isdigit())
 
     def _begun(self) -> _File:
         if self._files and self._files[-1].open == 0:

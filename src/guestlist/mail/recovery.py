@@ -66,7 +66,7 @@ def of_own(
     while rows := claiming.held_by(worker, most=_AT_ONCE):
         done += _decide(rows, marks, worker=worker, kinds=kinds, now=now, jitter=jitter)
     if journal:
-        journal.forget_earlier()
+        journal.begin_anew()
     _tell(worker, done)
     return done
 
@@ -112,7 +112,7 @@ def _of_dead(
     while rows := claiming.expired(worker=name, now=now, most=_AT_ONCE):
         done += _decide(rows, marks, worker=name, kinds=kinds, now=now, jitter=jitter)
     if journal and not claiming.held_by(name, most=1):
-        journal.forget_earlier()
+        journal.begin_anew()
     _tell(name, done)
     return done
 
