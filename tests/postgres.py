@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +25,21 @@ _START_SECONDS = 60
 
 
 @contextlib.contextmanager
-def running() -> Iterator[str]:
-    """Give the URL of a server that runs until the end of the block."""
+def running(settings: Sequence[str] = _SPEED, parent: Path | None = None) -> Iterator[str]:
+    """Give the URL of a server that runs until the end of the block, its data in a folder below `parent`."""
     if url := os.environ.get("DATABASE_URL"):
         yield url
         return
-    folder = Path(tempfile.mkdtemp(prefix="guestlist-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="guestlist-pg-", dir=parent))
     try:
-        with _server(folder) as url:
+        with _server(folder, settings) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def _server(folder: Path, settings: Sequence[str]) -> Iterator[str]:
     programs = _programs()
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -61,7 +61,7 @@ def _server(folder: Path) -> Iterator[str]:
     ]
     subprocess.run(making, check=True, stdout=subprocess.DEVNULL, cwd=folder, **identity)
     command: list[str | Path] = [programs / "postgres", "-D", data, "-k", data, "-h", ""]
-    for setting in (*_SPEED, _CONNECTIONS):
+    for setting in (*settings, _CONNECTIONS):
         command += ["-c", setting]
     log = folder / "log"
     with log.open("wb") as output:
