@@ -4,13 +4,15 @@ import pytest
 
 from guestlist.invitations import actions as invitations
 from guestlist.invitations.emails import KINDS
+from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Invitation, InvitationEvent
 from guestlist.mail import returned
 from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Message, MessageState, Suppression
 from guestlist.mail.reports import Returned
 from guestlist.mail.returned import Written
-from tests import make
+from guestlist.refusal import Refusal
+from tests import make, races
 from tests.invitations import recount
 
 pytestmark = pytest.mark.django_db
@@ -186,3 +188,57 @@ def test_an_invitation_that_is_gone_does_not_disturb() -> None:
 
     assert set(Message.objects.values_list("state", flat=True)) == {"bounced", "sent"}
     assert not Suppression.objects.exists()
+
+
+# --- At the same moment -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("verdict", [Verdict.BOUNCED, Verdict.COMPLAINED])
+def test_whoever_accepts_at_the_moment_of_a_bounce_or_complaint_is_in_or_told(verdict) -> None:
+    for _round in range(4):
+        one = make.sent_invitation()
+        make.link(one)
+
+        told, joined = races.together(
+            lambda one=one: report(one.mail_id, verdict, "5.1.1"), lambda one=one: make.registered(one)
+        )
+
+        assert told is None
+        one.refresh_from_db()
+        kinds = [kind for kind, *_rest in history(one)]
+        if one.status == Status.ACCEPTED:
+            assert not isinstance(joined, Exception)
+        else:
+            assert isinstance(joined, Refusal)
+            assert one.status == Status.DISCARDED
+        assert kinds.count(verdict.value) == 1
+        assert figures_add_up()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bounce_complaint_wish_and_cancelling_at_the_same_moment_wait_for_each_other() -> None:
+    for _round in range(4):
+        view = make.store_view()
+        one = make.sent_invitation(make.customer(view), address="friend@example.com")
+        waiting = make.invitation(make.customer(view), address="friend@example.com")
+
+        results = races.together(
+            lambda one=one: report(one.mail_id, Verdict.BOUNCED, "5.1.1"),
+            lambda one=one: report(one.mail_id, Verdict.COMPLAINED, "abuse"),
+            lambda one=one: invitations.never_again(
+                website=one.website, address_hash=bytes(one.address_hash or b""), now=make.NOW
+            ),
+            lambda waiting=waiting: invitations.cancel(
+                invitation=waiting, inviter=make.inviter_of(waiting), now=make.NOW
+            ),
+        )
+
+        assert [str(raised) for raised in results if raised and not isinstance(raised, Refusal)] == []
+        assert state(one)[0] == state(waiting)[0] == "discarded"
+        assert Suppression.objects.get(website=view.website).reason == "wish"
+        assert set(Message.objects.filter(store_view=view).values_list("state", flat=True)) == {
+            "bounced",
+            "withdrawn",
+        }
+    assert figures_add_up()

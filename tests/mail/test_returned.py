@@ -327,6 +327,13 @@ def test_the_same_bounce_by_several_ways_at_the_same_moment_counts_once():
     assert Attempt.objects.count() == 1
 
 
+def test_a_report_is_forgotten_when_nobody_sends_it_again(shop, kind):
+    record(kind, bounce(sent(shop)))
+
+    assert returned.forget_old(now=NOW + returned.REMEMBERED) == 0
+    assert returned.forget_old(now=NOW + returned.REMEMBERED * 2) == 1
+
+
 # --- Complaints ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import logging
 from typing import TYPE_CHECKING
@@ -15,13 +16,14 @@ from guestlist.mail.reports import Ignored, Returned
 from guestlist.stores.models import Website
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable
 
     from guestlist.mail.kinds import Kind
 
 log = logging.getLogger(__name__)
 
+REMEMBERED = datetime.timedelta(days=90)
+"""For how long a report is known again. Bounces come within days, complaints within weeks."""
 _TRIES = 3
 _COMPLAINED_ONCE = "complained"
 """A source of our own: a mail is complained of once, whoever tells, and however often."""
@@ -87,6 +89,11 @@ def record(returned: Returned, *, kinds: Iterable[Kind], now: datetime.datetime)
         written,
     )
     return written
+
+
+def forget_old(*, now: datetime.datetime) -> int:
+    """Delete the memory of reports that nobody sends again; returns how many."""
+    return Report.objects.filter(at__lt=now - REMEMBERED).delete()[0]
 
 
 def _record(returned: Returned, kinds: dict[str, Kind], now: datetime.datetime) -> Written:
