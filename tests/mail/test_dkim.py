@@ -1,6 +1,7 @@
 """Signatures are judged by a verifier that knows nothing of ours."""
 
 import base64
+import contextlib
 import datetime
 
 import dkim as verifier
@@ -12,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestlist.mail import dkim, letters
+from guestlist.mail.delivery import Delivery
 from guestlist.mail.templates import Rendered
+from guestlist.mail.transport import Server, SmtpTransport
+from tests.mail import mailserver, outbox
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ED25519 = ed25519.Ed25519PrivateKey.generate()
@@ -331,3 +335,36 @@ def test_short_key_is_used_with_a_warning_and_a_shorter_one_refused(file, caplog
     file.write_bytes(pem(_tiny_key()))
     with pytest.raises(ImproperlyConfigured, match="768 bits"):
         dkim.parse(f"s1:shop.example:{file}")
+
+
+# --- On the way ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_signature_verifies_when_the_mail_arrives():
+    shop = outbox.make_shop()
+    friends = outbox.Friends(
+        changed={
+            2: {"message": ".\n..\n. dots\n\n\n  and\t spaces  \n" + "long " * 300},
+            3: {"message": "Zoë ✨ 招待 = =3D", "inviter_name": "Łukasz " * 8},
+        }
+    )
+    outbox.queue(shop, range(1, 4))
+    handler = mailserver.MailServer()
+    with (
+        mailserver.running(handler),
+        contextlib.closing(
+            SmtpTransport(Server(host="127.0.0.1", port=handler.port, timeout=10))
+        ) as transport,
+    ):
+        Delivery(
+            kinds=[friends],
+            transport=transport,
+            worker="one",
+            clock=lambda: outbox.NOW,
+            batch_size=lambda _website: 10,
+            signer=BOTH,
+        ).run()
+
+    assert len(handler.mails) == 3
+    assert [verified(envelope.content) for envelope, _mail in handler.mails] == [[True, True]] * 3
