@@ -323,6 +323,38 @@ def test_a_part_without_places_is_the_same(source):
     assert read(skeleton(one).fill(values, **sent())) == read(full(one, values, **sent()))
 
 
+@pytest.mark.parametrize("name", ["x" * 71, "é" * 60, "x" * 100, "Zoë " + "x" * 60, "J. Smit", "", "  Zoë  "])
+@pytest.mark.parametrize(
+    "address", ["noor@friend.example", f"{'n' * 60}@{'d' * 20}.example", "a=?b@friend.example"]
+)
+def test_a_recipient_is_that_of_the_long_way(name, address):
+    assert_same(values_of(), to_name=name, to_address=address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(f"https://{'x' * length}" for length in (1, 66, 67, 68, 139, 140, 141, 500)),
+        f"{URL}?a=1&b={'x' * 200}",
+        "https://zoë.example/é",
+        "HTTPS://shop.example/",
+    ],
+)
+def test_a_link_that_is_long_or_odd_is_the_same(url):
+    assert_same(values_of(invitation_url=url, decline_url=url), template="staff")
+
+
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_a_part_that_ends_with_a_link_is_the_same(part):
+    values = values_of(invitation_url=f"https://{'x' * 120}")
+    one = frame(values, **{part: "{{ invitation_url }}{{ invitation_url }}"})
+
+    raw = skeleton(one).fill(values, **sent())
+
+    assert read(raw) == read(full(one, values, **sent()))
+    assert_within_limits(raw)
+
+
 @pytest.mark.parametrize(
     ("subject", "name"),
     [
