@@ -54,13 +54,16 @@ class _Await(enum.Enum):
 class Conversation:
     """One connection after its greeting: mails go over it until there are none, `most` were carried, or it breaks."""
 
-    def __init__(self, supply: Supply, offers: Offers, *, most: int) -> None:
-        """Begin with nothing said."""
+    def __init__(self, supply: Supply, offers: Offers, *, most: int, is_kept: bool = False) -> None:
+        """Begin with nothing said; a connection that is kept carried others before."""
         self.supply = supply
         self.offers = offers
         self.most = most
+        self.is_kept = is_kept
         self.carried = 0
         """How many mails were begun."""
+        self.replies = 0
+        """How many whole replies came."""
         self.closing = False
         """Whether the server is going, or can't be followed any more."""
         self.busy_answer = False
@@ -105,11 +108,13 @@ class Conversation:
                 self.closing = True
                 self.busy_answer = code == b"421"
                 break
+            self.replies += 1
             self._reply(int(code), text, out)
         self._unread = buffer[at:]
         if len(self._unread) > _LINE:
             self.closing = True
-        return b"".join(out)
+        # What is not sent any more surely did not leave.
+        return b"" if self.closing else b"".join(out)
 
     def lost(self, why: str) -> None:
         """Give an answer for what is under way: the connection is gone."""
@@ -121,7 +126,7 @@ class Conversation:
             # After the final dot nobody knows; it is sent again under the same Message-ID.
             self.supply.answered(sent, Answer(Result.DEFERRED, "no_answer", answers.printable(why)))
         if opened is not None:
-            if not self._heard and self.carried > 1 and not opened.returned:
+            if not self._heard and self._blames_no_mail(opened):
                 # A kept connection that ended by itself says nothing about this mail.
                 opened.returned = True
                 self.supply.give_back(opened)
@@ -158,12 +163,15 @@ class Conversation:
     def _turned_away(self, code: int, text: bytes) -> None:
         """The server goes before this mail's content: no fault of the mail's, but for one that meets nothing else."""
         opened = self._opened
-        if opened is not None and self.carried > 1 and not opened.returned:
+        if opened is not None and self._blames_no_mail(opened):
             opened.returned = True
             self._opened = None
             self.supply.give_back(opened)
         else:
             self._refusal = answers.of_recipient(code, text)
+
+    def _blames_no_mail(self, opened: Parcel) -> bool:
+        return (self.is_kept or self.carried > 1) and not opened.returned
 
     def _content_answered(self, code: int, text: bytes) -> None:
         sent, self._sent = self._sent, None

@@ -52,7 +52,9 @@ _OPENING_AT_ONCE = 16
 _POLL = 0.01
 _RECEIVE = 65_536
 _SLOWLY = 60.0
-"""Seconds after which one more connection is tried where the server had asked for fewer."""
+"""Seconds after which more connections are tried where the server had asked for fewer."""
+_AT_ONCE = 1.0
+"""Seconds within which hanging up on several connections counts as one wish for fewer."""
 
 
 @dataclass(frozen=True)  # without slots, which would hide the defaults from `parse`
@@ -148,6 +150,7 @@ class _Line:
     talk: Conversation | None = None
     pending: bytes = b""
     carried: int = 0
+    replies: int = 0
 
 
 @dataclass(slots=True)
@@ -160,15 +163,24 @@ class _Limits:
 
     def lower(self, *, live: int, carried: int) -> None:
         """Use fewer: the server hung up on one of so many, after so many mails."""
-        self.connections = max(1, min(self.connections, live) // 2)
+        if time.monotonic() - self.lowered_at > _AT_ONCE:
+            self.connections = max(1, min(self.connections, live) // 2)
         if carried > 1:
             self.mails = max(1, min(self.mails, carried - 1))
         self.lowered_at = time.monotonic()
 
+    def keep_to(self, live: int) -> None:
+        """Use no more than so many: the server lets no others in."""
+        self.connections = max(1, min(self.connections, live))
+        self.lowered_at = time.monotonic()
+
     def rise(self, server: Server) -> None:
-        """Try one more after a minute of peace."""
-        if self.connections < server.connections and time.monotonic() - self.lowered_at > _SLOWLY:
-            self.connections += 1
+        """Try some more after a minute of peace."""
+        if time.monotonic() - self.lowered_at < _SLOWLY:
+            return
+        if self.connections < server.connections or self.mails < server.mails_per_connection:
+            more = max(1, self.connections // 2)
+            self.connections = min(self.connections + more, server.connections)
             self.mails = min(self.mails * 2, server.mails_per_connection)
             self.lowered_at = time.monotonic()
 
@@ -221,6 +233,8 @@ class _Round:
     opened: queue.SimpleQueue[_Line | Exception] = field(default_factory=queue.SimpleQueue)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     unreachable: str = ""
+    fault: Exception | None = None
+    """Why one of the connections that are being opened did not come about; judged when all are through."""
     checked: float = 0.0
 
     def run(self) -> str:
@@ -258,24 +272,26 @@ class _Round:
             if not self._begin(line):
                 break
         wanted = min(self.limits.connections, len(self.busy) + self.supply.waiting() // 2 + 1)
-        if self.unreachable or not self.supply.waiting() or self.idle:
+        if self.unreachable or self.fault or not self.supply.waiting() or self.idle:
             return
-        for _ in range(min(wanted - len(self.busy) - self.opening, _OPENING_AT_ONCE - self.opening)):
+        # The first one tells whether there is a server, and whether it lets us in.
+        at_once = _OPENING_AT_ONCE if self.busy else 1
+        for _ in range(min(wanted - len(self.busy), at_once) - self.opening):
             self.opening += 1
             threading.Thread(target=self._open, name="smtp-open", daemon=True).start()
 
     def _begin(self, line: _Line) -> bool:
         """Begin with a mail on a connection; false when there was none."""
         left = self.limits.mails - line.carried
-        line.talk = Conversation(self.supply, line.offers, most=left)
+        line.talk = Conversation(self.supply, line.offers, most=left, is_kept=line.carried > 0)
         out = line.talk.begin()
         if not out:
-            if line.talk.carried or left <= 0:
+            if left <= 0:
                 _hang_up(line)
                 return True
             self.idle.append(line)
             return False
-        line.used = time.monotonic()
+        line.used, line.replies = time.monotonic(), 0
         self.busy[line.socket.fileno()] = line
         self.selector.register(line.socket, selectors.EVENT_READ, line)
         self._send(line, out)
@@ -289,11 +305,8 @@ class _Round:
 
     def _arrived(self) -> None:
         """Take connections that were opened meanwhile, or learn why they could not be."""
-        while self.opening:
-            try:
-                made = self.opened.get_nowait()
-            except queue.Empty:
-                return
+        while self.opening and not self.opened.empty():
+            made = self.opened.get_nowait()
             self.opening -= 1
             if isinstance(made, _Line):
                 self.idle.append(made)
@@ -302,15 +315,18 @@ class _Round:
                 if parcel is not None:
                     self.supply.answered(parcel, made.answer)
             elif isinstance(made, (OSError, smtplib.SMTPException)):
-                self._not_opened(made)
+                self.fault = made
             else:
                 raise made
+        if self.fault is not None and not self.opening:
+            self._not_opened(self.fault)
+            self.fault = None
 
     def _not_opened(self, error: Exception) -> None:
         words = answers.printable(f"{type(error).__name__}: {error}")
         if self.busy or self.idle:
             # There is a server; it just wants no more of us at once.
-            self.limits.lower(live=2 * (len(self.busy) + len(self.idle)), carried=0)
+            self.limits.keep_to(len(self.busy) + len(self.idle))
             return
         log.warning("The mail server cannot be reached: %s", words)
         self.unreachable = words
@@ -319,14 +335,15 @@ class _Round:
         """Send what waits to be sent, and take what the server said."""
         assert line.talk is not None
         try:
-            if line.pending:
-                self._send(line, b"")
             for data in _received(line.socket):
                 if not data:
                     self._lose(line, "the server closed the connection")
                     return
-                line.used = time.monotonic()
                 out = line.talk.received(data)
+                if line.talk.replies != line.replies:
+                    # Not for single bytes: a server that trickles them would outlast the lease.
+                    line.replies = line.talk.replies
+                    line.used = time.monotonic()
                 if out:
                     self._send(line, out)
                 if line.talk.closing:
@@ -335,7 +352,9 @@ class _Round:
         except OSError as error:
             self._lose(line, str(error))
             return
-        if line.talk.idle and not line.pending:
+        if line.pending:
+            self._send(line, b"")
+        if line.talk is not None and line.talk.idle and not line.pending:
             self._rest(line)
 
     def _send(self, line: _Line, out: bytes) -> None:
@@ -347,11 +366,19 @@ class _Round:
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
         except OSError as error:
+            self._hear_out(line)
             self._lose(line, str(error))
             return
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.pending else 0)
         if self.selector.get_key(line.socket).events != events:
             self.selector.modify(line.socket, events, line)
+
+    def _hear_out(self, line: _Line) -> None:
+        """Take what the server had said before it hung up: it may be the answer to a mail."""
+        with contextlib.suppress(OSError):
+            for data in _received(line.socket):
+                if data and line.talk is not None:
+                    line.talk.received(data)
 
     def _rest(self, line: _Line) -> None:
         """Keep a connection without work, unless it has carried its share."""
@@ -385,7 +412,7 @@ class _Round:
     def _watch(self) -> None:
         """Give up on servers that fall silent."""
         now = time.monotonic()
-        if now - self.checked < 1.0:
+        if now - self.checked < min(1.0, self.server.timeout / 4):
             return
         self.checked = now
         self.limits.rise(self.server)
