@@ -80,9 +80,9 @@ def read(raw: bytes) -> Returned | Ignored:
     """Return what a mail says came back. Never raises, whatever the mail is."""
     try:
         return _read(email.message_from_bytes(_beginning(raw)))
-    except Exception:
+    except Exception as error:
         # A stranger's mail may break the library's parser anywhere; nested deep enough it always does.
-        log.info("A mail cannot be read.", exc_info=True)
+        log.info("A mail cannot be read: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
         return Ignored("unreadable", is_ours=False)
 
 
