@@ -138,13 +138,15 @@ class Invitation(models.Model):
                 "repeat",
                 name="guestlist_invitation_once",
             ),
-            # One acceptance per invitee and website; an existing customer may come to further occasions, once each.
+            # One acceptance per invitee and website; an existing customer may come to further occasions, once each. Only
+            # what is accepted has an invitee; a condition on the status would make PostgreSQL write all five indexes anew
+            # whenever the status changes.
             models.UniqueConstraint(
                 "website",
                 "invitee",
                 Coalesce("occasion", 0),
-                condition=Q(status="accepted", invitee__isnull=False),
-                name="guestlist_invitation_one_accepted",
+                condition=Q(invitee__isnull=False),
+                name="guestlist_invitation_one_joined",
             ),
             models.CheckConstraint(
                 condition=~Q(status="accepted") | Q(accepted_at__isnull=False),
