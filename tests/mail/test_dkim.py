@@ -366,5 +366,5 @@ def test_signature_verifies_when_the_mail_arrives():
             signer=BOTH,
         ).run()
 
-    assert len(handler.mails) == 3
-    assert [verified(envelope.content) for envelope, _mail in handler.mails] == [[True, True]] * 3
+    arrived = [envelope.content for envelope, _mail in handler.mails if isinstance(envelope.content, bytes)]
+    assert [verified(content) for content in arrived] == [[True, True]] * 3

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FAULTS: dict[spf.Fault, str | _StrPromise] = {
     spf.Fault.SEVERAL: _(
-        "%(subject)s has more than one SPF record (or %(detail)s has), so receivers use none. Make one of them."
+        "%(detail)s has more than one SPF record, so receivers use none for %(subject)s. Make one of them."
     ),
     spf.Fault.SYNTAX: _(
         "The SPF record of %(subject)s cannot be read at “%(detail)s”, so receivers ignore all of it. "
