@@ -1,5 +1,7 @@
 """What a bounce or a complaint does to the invitation that it is about, whatever became of it meanwhile."""
 
+from functools import partial
+
 import pytest
 
 from guestlist.invitations import actions as invitations
@@ -201,7 +203,7 @@ def test_whoever_accepts_at_the_moment_of_a_bounce_or_complaint_is_in_or_told(ve
         make.link(one)
 
         told, joined = races.together(
-            lambda one=one: report(one.mail_id, verdict, "5.1.1"), lambda one=one: make.registered(one)
+            partial(report, one.mail_id, verdict, "5.1.1"), partial(make.registered, one)
         )
 
         assert told is None
@@ -224,14 +226,15 @@ def test_bounce_complaint_wish_and_cancelling_at_the_same_moment_wait_for_each_o
         waiting = make.invitation(make.customer(view), address="friend@example.com")
 
         results = races.together(
-            lambda one=one: report(one.mail_id, Verdict.BOUNCED, "5.1.1"),
-            lambda one=one: report(one.mail_id, Verdict.COMPLAINED, "abuse"),
-            lambda one=one: invitations.never_again(
-                website=one.website, address_hash=bytes(one.address_hash or b""), now=make.NOW
+            partial(report, one.mail_id, Verdict.BOUNCED, "5.1.1"),
+            partial(report, one.mail_id, Verdict.COMPLAINED, "abuse"),
+            partial(
+                invitations.never_again,
+                website=one.website,
+                address_hash=bytes(one.address_hash or b""),
+                now=make.NOW,
             ),
-            lambda waiting=waiting: invitations.cancel(
-                invitation=waiting, inviter=make.inviter_of(waiting), now=make.NOW
-            ),
+            partial(invitations.cancel, invitation=waiting, inviter=make.inviter_of(waiting), now=make.NOW),
         )
 
         assert [str(raised) for raised in results if raised and not isinstance(raised, Refusal)] == []
