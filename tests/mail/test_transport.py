@@ -1,8 +1,10 @@
 """SMTP against a real server: encryption, sign-in, what answers mean, and lines that drop."""
 
 import datetime
+import itertools
 import socket
 import threading
+import time
 from urllib.parse import quote
 
 import pytest
@@ -10,9 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from guestlist.mail import answers, letters, transport
 from guestlist.mail.templates import Rendered
-from guestlist.mail.transport import Parcel, Result, Server, SmtpTransport
-from tests.mail import mailserver
+from guestlist.mail.transport import Result, Server, SmtpTransport, probe
+from tests.mail import mailserver, supply
 from tests.mail.mailserver import PASSWORD, USER, MailServer
+from tests.mail.supply import Shelf
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
@@ -43,23 +46,37 @@ def parcel(recipient="noor@friend.example", text="Hello\n.\n..dots\n"):
         message_id="<1@shop.example>",
         feedback_id="1:2:3:4",
     )
-    return Parcel(letters.build(letter), "shop@shop.example", recipient)
+    mail = letters.build(letter)
+    policy = letters.POLICY if recipient.isascii() else letters.INTERNATIONAL
+    return supply.parcel(next(_numbers), recipient, content=mail.as_bytes(policy=policy))
+
+
+_numbers = itertools.count(1)
 
 
 def connect(port, scheme="smtp", login="", **query):
     settings = "&".join(
-        f"{name}={value}" for name, value in {"ehlo": "shop.example", "timeout": 5, **query}.items()
+        f"{name}={value}"
+        for name, value in {"ehlo": "shop.example", "timeout": 5, "connections": 1, **query}.items()
     )
     return SmtpTransport(Server.parse(f"{scheme}://{login}127.0.0.1:{port}?{settings}"))
+
+
+def carried(smtp, *parcels):
+    """Hand these over and return what came of each, in order; or why there was no server."""
+    shelf = Shelf(*parcels or [parcel()])
+    unreachable = smtp.carry(shelf)
+    assert not shelf.out
+    return [answer for _pk, answer in sorted(shelf.answers.items())] or unreachable
 
 
 def deliver(port, *parcels, **options):
     smtp = connect(port, **options)
     try:
-        answers = [smtp.deliver(one) for one in parcels or [parcel()]]
+        found = carried(smtp, *parcels)
     finally:
         smtp.close()
-    return answers[0] if len(answers) == 1 else answers
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
 
 
 def test_mails_go_over_one_connection(server):
@@ -105,17 +122,16 @@ def test_implicit_tls_with_sign_in(certificates):
 def test_a_certificate_that_nobody_vouches_for_gets_no_mail(certificates, mode):
     with mailserver.running(MailServer(), tls=certificates, mode=mode) as server:
         query = {"starttls": 1} if mode == "starttls" else {"scheme": "smtps"}
-        answer = deliver(server.port, **query)
+        why = deliver(server.port, **query)
 
-    assert answer.result is Result.UNREACHABLE
-    assert "certificate" in answer.text.lower()
+    assert "certificate" in why.lower()
     assert server.mails == []
 
 
 def test_a_server_without_starttls_gets_no_mail_when_it_is_asked_for(server):
-    answer = deliver(server.port, starttls=1)
+    why = deliver(server.port, starttls=1)
 
-    assert answer.result is Result.UNREACHABLE
+    assert "STARTTLS" in why
     assert server.mails == []
 
 
@@ -187,9 +203,9 @@ def test_a_dropped_line_defers_and_the_next_mail_connects_anew(server, stage, co
     server.answers[stage] = "drop"
     smtp = connect(server.port)
 
-    first = smtp.deliver(parcel())
+    (first,) = carried(smtp)
     server.answers.clear()
-    second = smtp.deliver(parcel())
+    (second,) = carried(smtp)
     smtp.close()
 
     assert (first.result, first.code) == (Result.DEFERRED, code)
@@ -243,16 +259,16 @@ def test_an_address_with_other_letters_fails_where_the_server_does_not():
 def test_no_server_blames_nobody():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        answer = deliver(unused.getsockname()[1])
+        why = deliver(unused.getsockname()[1])
 
-    assert answer.result is Result.UNREACHABLE
+    assert "ConnectionRefusedError" in why
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_longer_than_the_timeout():
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        answer = deliver(mute.getsockname()[1], timeout=0.3)
+        why = deliver(mute.getsockname()[1], timeout=0.2)
 
-    assert answer.result is Result.UNREACHABLE
+    assert "timed out" in why.lower()
 
 
 def test_a_server_that_falls_silent_defers():
@@ -275,22 +291,95 @@ def test_a_server_that_falls_silent_defers():
     assert (answer.result, answer.code) == (Result.DEFERRED, "connection_lost")
 
 
-def test_a_connection_that_idled_is_tried_before_use(server, monkeypatch):
+def test_a_connection_is_kept_for_the_next_mails(server):
+    smtp = connect(server.port)
+    for _ in range(3):
+        assert carried(smtp)[0].result is Result.ACCEPTED
+    smtp.close()
+
+    assert (server.connections, len(server.mails)) == (1, 3)
+
+
+def test_a_connection_that_idled_long_is_not_used_again(server, monkeypatch):
     monkeypatch.setattr(transport, "_IDLE_SECONDS", -1)
+    smtp = connect(server.port)
+    for _ in range(2):
+        assert carried(smtp)[0].result is Result.ACCEPTED
+    smtp.close()
 
-    deliver(server.port, parcel(), parcel())
-
-    assert "NOOP" in server.commands
-    assert len(server.mails) == 2
+    assert (server.connections, len(server.mails)) == (2, 2)
 
 
 def test_a_connection_is_renewed_after_so_many_mails(server):
-    smtp = SmtpTransport(Server("127.0.0.1", server.port, ehlo="x.example", mails_per_connection=2))
-    for _ in range(5):
-        assert smtp.deliver(parcel()).result is Result.ACCEPTED
+    answers = deliver(server.port, *(parcel() for _ in range(5)), mails_per_connection=2)
+
+    assert [answer.result for answer in answers] == [Result.ACCEPTED] * 5
+    assert server.connections == 3
+
+
+def test_what_is_not_to_leave_any_more_is_given_back(server):
+    shelf = Shelf(parcel(), parcel(), may_leave=lambda one: one.row.pk % 2 == 0)
+    smtp = connect(server.port)
+
+    smtp.carry(shelf)
     smtp.close()
 
-    assert server.connections == 3
+    assert len(server.mails) == len(shelf.answers) == len(shelf.given_back) == 1
+    assert not shelf.out
+
+
+@pytest.mark.parametrize("mode", ["plain", "implicit"])
+def test_a_mail_larger_than_what_the_system_holds_arrives_whole(certificates, mode):
+    lines = b"x" * 70 + b"\r\n"
+    large = supply.parcel(1, "noor@friend.example", content=b"Subject: Hello\r\n\r\n" + lines * 60_000)
+    query = {"scheme": "smtps", "ca_file": certificates / "ca.pem"} if mode == "implicit" else {}
+    options = {"tls": certificates, "mode": mode} if mode == "implicit" else {}
+    with mailserver.running(MailServer(), data_size_limit=10_000_000, **options) as server:
+        answer = deliver(server.port, large, **query)
+
+    assert answer.result is Result.ACCEPTED
+    assert server.mails[0][0].content == large.content
+
+
+@pytest.mark.parametrize(
+    ("line", "result"),
+    [("", Result.ACCEPTED), ("550 5.7.1 not from here", Result.REFUSED_US), ("drop", Result.UNREACHABLE)],
+)
+def test_a_probe_tells_what_a_server_says_to_our_sender(server, line, result):
+    server.answers["mail"] = line
+
+    answer = probe(Server("127.0.0.1", server.port, ehlo="x.example"), sender="shop@shop.example")
+
+    assert answer.result is result
+    assert server.mails == []
+
+
+def test_a_probe_tells_that_nobody_lets_us_in(server):
+    asked = Server("127.0.0.1", server.port, user="x", password="y", ehlo="x.example")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = probe(Server("127.0.0.1", unused.getsockname()[1]), sender="shop@shop.example")
+
+    assert probe(asked, sender="shop@shop.example").result is Result.REFUSED_US
+    assert (nobody.result, nobody.code) == (Result.UNREACHABLE, "unreachable")
+
+
+def test_after_a_minute_of_peace_more_connections_are_tried():
+    server = Server("127.0.0.1", 25, connections=8, mails_per_connection=100)
+    limits = transport._Limits(8, 100)
+    limits.lower(live=8, carried=11)
+    lowered = (limits.connections, limits.mails)
+    limits.lower(live=8, carried=0)  # at the same moment: the same wish
+    limits.rise(server)
+    at_once = (limits.connections, limits.mails)
+    grown = []
+    for _ in range(4):
+        limits.lowered_at = time.monotonic() - transport._SLOWLY - 1
+        limits.rise(server)
+        grown.append((limits.connections, limits.mails))
+
+    assert lowered == at_once == (4, 10)
+    assert grown == [(6, 20), (8, 40), (8, 80), (8, 100)]
 
 
 def test_the_url_tells_everything():
@@ -299,6 +388,9 @@ def test_the_url_tells_everything():
     )
     assert Server.parse("smtp://mail.example:587?starttls=1&timeout=9&ehlo=me.example") == Server(
         "mail.example", 587, starttls=True, timeout=9.0, ehlo="me.example"
+    )
+    assert Server.parse("smtp://localhost?connections=256&mails_per_connection=1&ca_file=/x") == Server(
+        "localhost", 25, connections=256, mails_per_connection=1, ca_file="/x"
     )
 
 
@@ -313,6 +405,10 @@ def test_the_url_tells_everything():
         "smtp://mail.example?start_tls=1",
         "smtp://mail.example?timeout=soon",
         "smtp://user:password@mail.example",
+        "smtp://mail.example?connections=0",
+        "smtp://mail.example?connections=257",
+        "smtp://mail.example?mails_per_connection=0",
+        "smtp://mail.example?timeout=121",
     ],
 )
 def test_a_url_that_is_unclear_or_unsafe_is_refused(url):
