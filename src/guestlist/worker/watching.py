@@ -36,10 +36,17 @@ _ACTIONS: dict[str, Callable[..., bool]] = {
 _DONE = {"pause": "paused", "resume": "going on", "stop": "stopped"}
 
 
-def main(*, action: str, send_id: int | None, yes: bool = False, out: TextIO | None = None) -> int:
+def main(
+    *,
+    action: str,
+    send_id: int | None,
+    yes: bool = False,
+    out: TextIO | None = None,
+    wait: Callable[[float], object] = time.sleep,
+) -> int:
     """Do one of `list`, `watch`, `pause`, `resume` and `stop`; returns the exit status.
 
-    `watch` without an id is about all that is under way.
+    `watch` without an id is about all that is under way; `wait` lets so many seconds pass between two looks.
     """
     out = out or sys.stdout
     with translation.override("en"):
@@ -47,7 +54,7 @@ def main(*, action: str, send_id: int | None, yes: bool = False, out: TextIO | N
             if action == "list":
                 return _list(out)
             if action == "watch":
-                return _watch(send_id, out)
+                return _watch(send_id, out, wait)
             return _switch(action, send_id, out, yes=yes)
         except Refusal as refusal:
             return _fail(str(refusal))
@@ -90,7 +97,7 @@ def _agreed(one: Progress, out: TextIO) -> bool:
         return False
 
 
-def _watch(send_id: int | None, out: TextIO) -> int:
+def _watch(send_id: int | None, out: TextIO, wait: Callable[[float], object]) -> int:
     ids = [send_id] if send_id else _open_ids()
     if not _progress(ids):
         if send_id:
@@ -98,13 +105,13 @@ def _watch(send_id: int | None, out: TextIO) -> int:
         out.write("No send is under way.\n")
         return 0
     try:
-        _follow(ids, out)
+        _follow(ids, out, wait)
     except KeyboardInterrupt:
         out.write("\nNo longer watched; it goes on by itself.\n")
     return 0
 
 
-def _follow(ids: Sequence[int], out: TextIO) -> None:
+def _follow(ids: Sequence[int], out: TextIO, wait: Callable[[float], object]) -> None:
     """Draw the sends again and again until all are over."""
     on_terminal = out.isatty()
     drawn: list[str] = []
@@ -120,7 +127,7 @@ def _follow(ids: Sequence[int], out: TextIO) -> None:
             drawn = fresh
             if all(one.status.is_over for one in shown):
                 return
-        time.sleep(LOOK_EVERY if on_terminal else TELL_EVERY)
+        wait(LOOK_EVERY if on_terminal else TELL_EVERY)
 
 
 def _redraw(out: TextIO, fresh: Sequence[str], *, over: int) -> None:
@@ -138,9 +145,8 @@ def _seen(ids: Collection[int]) -> list[Progress] | None:
     try:
         return _progress(ids)
     except (DatabaseError, InterfaceError):
-        return None
-    finally:
         close_old_connections()
+        return None
 
 
 def _open_ids() -> list[int]:
@@ -187,10 +193,10 @@ def _going(one: Progress) -> str:
         return ""
     rate = f"{one.per_second:,.0f}/s" if one.per_second >= 1 else f"{one.per_second * _MINUTE:,.0f}/min"
     left = one.seconds_left
-    return f"  {rate}" + (f"  {_clock(left)} left" if left is not None else "")
+    return f"  {rate}" + (f"  {clock(left)} left" if left is not None else "")
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Return seconds as 0:42, 3:05 or 1:20:00."""
     whole = max(round(seconds), 1)
     hours, minutes = whole // _HOUR, whole % _HOUR // _MINUTE
