@@ -246,7 +246,7 @@ class _Round:
                 time.sleep(_POLL)
                 continue
             waits = self.opening or self.idle or not self.supply.over()
-            for key, _mask in self.selector.select(_POLL if waits else 1.0):
+            for key, _mask in self.selector.select(_POLL if waits else min(1.0, self.server.timeout / 4)):
                 self._serve(key.data)
             self._arrived()
             self._watch()
