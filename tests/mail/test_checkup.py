@@ -130,6 +130,8 @@ def test_nothing_is_wrong_when_everything_is_published(look):
             "dkim_mismatch",
             RSA.record_value,
         ),
+        ({("s1._domainkey.shop.example", "TXT"): ["p=MIIB"]}, "dkim_mismatch", RSA.record_value),
+        ({("s1._domainkey.shop.example", "TXT"): ["p=M"]}, "dkim_mismatch", RSA.record_value),
         (
             {("s1._domainkey.shop.example", "TXT"): [RSA.record_value, ED25519.record_value]},
             "dkim_several",
@@ -550,6 +552,15 @@ def test_command_goes_on_when_a_setting_is_unusable(shop, settings, capsys):
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [one["subject"] for one in found[:2]] == ["GUESTLIST_SMTP_URL", "GUESTLIST_DKIM"]
     assert len(found) > 6
+
+
+def test_command_goes_on_when_a_sender_is_unusable(shop, settings, capsys):
+    SenderIdentity.objects.create(website=shop, code="sales", name="x", address='"a b"@shop.example')
+    command.main(addresses=["192.0.2.1"])
+    printed = " ".join(capsys.readouterr().out.split())
+
+    assert "Mend this sender in the staff site." in printed
+    assert "Gmail's rules for bulk mail: shop.example" in printed
 
 
 def test_command_says_so_when_there_is_no_sender(db, settings, server, capsys):

@@ -44,6 +44,12 @@ def test_nothing_is_found_when_nothing_is_published(server, resolver):
     assert resolver.names("192.0.2.9") == []
 
 
+def test_text_has_no_control_characters_when_it_is_shown(server, resolver):
+    server.zone = {("shop.example", "TXT"): ["v=spf1 \x1b[2J\x07 -all"]}
+
+    assert resolver.txt("shop.example") == ["v=spf1 \ufffd[2J\ufffd -all"]
+
+
 @pytest.mark.parametrize("name", ["a" * 64 + ".example", "a..example", ".".join(["a" * 60] * 5), ""])
 def test_nothing_is_found_when_the_name_cannot_exist(name, server, resolver):
     assert resolver.txt(name) == []

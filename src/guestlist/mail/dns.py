@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import threading
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 """How long one question may take, whatever the servers do."""
 _PORT = 53
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LARGEST_ANSWER = 1232
 
 
@@ -90,7 +92,8 @@ class Resolver:
         :raises LookupFailed: when nobody could say.
         """
         return [
-            b"".join(record.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
+            # What others publish reaches terminals and pages.
+            _CONTROL.sub("\ufffd", b"".join(record.strings).decode("utf-8", "replace"))  # type: ignore[attr-defined]
             for record in self._asked(name, "TXT")
         ]
 

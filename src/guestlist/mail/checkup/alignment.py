@@ -11,8 +11,8 @@ from guestlist.mail.checkup import dmarc
 from guestlist.mail.checkup.findings import Finding, Level, Record, Topic
 
 if TYPE_CHECKING:
-    from guestlist.mail.dkim import Key
     from guestlist.mail.dns import Resolver
+    from guestlist.mail.keys import Key
 
 
 def examine(

@@ -14,8 +14,8 @@ from guestlist.mail.checkup.findings import Finding, Level, Record, Topic
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-    from guestlist.mail.dkim import Key
     from guestlist.mail.dns import Resolver
+    from guestlist.mail.keys import Key
 
 _SENTENCES: dict[str, str | _StrPromise] = {
     "dkim_ok": _("The key at %(subject)s is published and matches the one that we sign with."),
