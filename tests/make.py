@@ -19,7 +19,7 @@ from guestlist.invitations.config import Invitations
 from guestlist.invitations.links import Link
 from guestlist.invitations.models import Channel, Invitation
 from guestlist.mail import actions as mail
-from guestlist.mail.kinds import Outcome, Verdict
+from guestlist.mail.kinds import Outcome, Row, Verdict
 from guestlist.mail.models import Message
 from guestlist.occasions import actions as occasions
 from guestlist.occasions.models import Occasion, OccasionKind
@@ -199,8 +199,13 @@ def fare(one: Invitation, verdict: Verdict, *, code: str = "250", now: datetime.
         state="sent" if verdict == Verdict.ACCEPTED else "failed" if verdict != Verdict.DEFERRED else "ready"
     )
     with transaction.atomic():
-        KINDS[0].record([Outcome(message, verdict, code, "", now)], now=now)
+        KINDS[0].record([Outcome(row(message), verdict, code, "", now)], now=now)
     one.refresh_from_db()
+
+
+def row(message: Message) -> Row:
+    """Return a mail of the outbox as a worker holds it."""
+    return Row(*(getattr(message, name) for name in Row._fields))
 
 
 def link(one: Invitation, channel: Channel = Channel.MAIL) -> Link:

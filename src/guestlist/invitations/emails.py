@@ -40,7 +40,8 @@ class InvitationKind:
         )
         left = {row[0]: row for row in found if row[1] in _DUE and row[5] is not None}
         reasons = {one: "not_open" for one in ids if one not in left}
-        joined = _customers_by_now([(pk, *row) for pk, _delivery, *row in left.values()])
+        reasons |= {row[0]: "no_address" for row in found if row[1] in _DUE and row[5] is None}
+        joined = _customers_by_now([(row[0], row[2], row[3], row[4], row[5]) for row in left.values()])
         return reasons | dict.fromkeys(joined, Reason.ALREADY_CUSTOMER.value)
 
     def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:

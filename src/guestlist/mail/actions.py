@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from guestlist.mail import counting, letters
 from guestlist.mail.models import (
+    Measure,
     Message,
     MessageState,
     Send,
@@ -81,9 +82,7 @@ def queue(
     version = current_version(template)
     if send is not None:
         ledger = counting.Ledger()
-        ledger.add(
-            sender_id=identity.pk, send_id=send.pk, measure=counting.Measure.QUEUED, amount=len(subject_ids)
-        )
+        ledger.add(sender_id=identity.pk, send_id=send.pk, measure=Measure.QUEUED, amount=len(subject_ids))
         ledger.write(now=now)
     return Message.objects.bulk_create(
         [
@@ -139,7 +138,7 @@ def withdraw(*, message_ids: Collection[int], reason: str, now: datetime.datetim
             sender_id=sender_id,
             send_id=send_id,
             origin=counting.of_row(state, tries),
-            target=counting.Measure.WITHDRAWN,
+            target=Measure.WITHDRAWN,
         )
     Message.objects.filter(pk__in=[row[0] for row in rows]).update(state=MessageState.WITHDRAWN, code=reason)
     ledger.write(now=now)
@@ -156,7 +155,7 @@ def release_held(*, message_id: int, now: datetime.datetime) -> bool:
     ledger.moved(
         sender_id=row.sender_id,
         send_id=row.send_id,
-        origin=counting.Measure.HELD,
+        origin=Measure.HELD,
         target=counting.of_row(MessageState.READY, row.tries),
     )
     row.state, row.ready_at = MessageState.READY, now

@@ -13,7 +13,7 @@ from django.db.models import Min
 
 from guestlist.mail import actions, claiming, counting
 from guestlist.mail.kinds import Outcome, Row, Verdict
-from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity, SuppressionReason
+from guestlist.mail.models import Attempt, Measure, Message, MessageState, SenderIdentity, SuppressionReason
 from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _accepted(settled: Sequence[Settled], worker: str, ledger: counting.Ledger) 
             sender_id=sender_id,
             send_id=send_id,
             origin=counting.of_row(MessageState.LEASED, was_tried),
-            target=counting.Measure.HANDED_OVER,
+            target=Measure.HANDED_OVER,
             amount=amount,
         )
     return ours

@@ -15,12 +15,13 @@ from guestlist.invitations.config import Invitations
 from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, pacing, trials
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
+from guestlist.mail.kinds import Kind
 from guestlist.mail.transport import Transport
 from guestlist.stores import config
 
 log = logging.getLogger(__name__)
 
-KINDS = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
+KINDS: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
 """Every kind of mail that may stand in the outbox."""
 
 

@@ -63,8 +63,15 @@ def leave(
         return []
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            sets = [Status.SENT, Reason.HANDED_OVER, Delivery.HANDED_OVER, sent_at, sent_day, expires_at]
-            which = [list(ids), Status.NOT_SENT, [str(one.value) for one in _MAY_LEAVE]]
+            sets: list[Any] = [
+                Status.SENT,
+                Reason.HANDED_OVER,
+                Delivery.HANDED_OVER,
+                sent_at,
+                sent_day,
+                expires_at,
+            ]
+            which: list[Any] = [list(ids), Status.NOT_SENT, [str(one.value) for one in _MAY_LEAVE]]
             cursor.execute(_LEAVE_POSTGRESQL, [*which, *sets])
         else:
             adapt = connection.ops.adapt_datetimefield_value
@@ -100,7 +107,7 @@ def insert_events(
     with connection.cursor() as cursor:
         written = [json.dumps(details[one]) for one in ids]
         if connection.vendor == "postgresql":
-            shared = [kind, origin, target, at, actor.kind, actor.id, reason]
+            shared: list[Any] = [kind, origin, target, at, actor.kind, actor.id, reason]
             cursor.execute(_EVENTS_POSTGRESQL, [*shared, list(ids), written])
         else:
             moment = connection.ops.adapt_datetimefield_value(at)
