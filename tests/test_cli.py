@@ -1,7 +1,13 @@
 """What the command line hands on to whom."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import guestlist
 from guestlist import cli
 from tests.mail import nameserver
 
@@ -47,3 +53,32 @@ def test_help_of_check_names_both_kinds_of_options(capsys):
 
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("--mail", "--totals", "--json", "--deploy"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("GUESTLIST_DKIM", "s1:shop.example:/nowhere/key.pem", "GUESTLIST_DKIM: the key /nowhere/key.pem"),
+        ("GUESTLIST_SMTP_URL", "ftp://mail.example", "GUESTLIST_SMTP_URL must look like"),
+        ("GUESTLIST_DEMO", "perhaps", "GUESTLIST_DEMO must be 1 or 0"),
+    ],
+)
+def test_worker_says_in_one_sentence_what_is_set_wrong(variable, value, words, tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(guestlist.__file__).parents[1]),
+        "GUESTLIST_DATA": str(tmp_path),
+        "GUESTLIST_SMTP_URL": "smtp://127.0.0.1:9",
+        variable: value,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "guestlist", "worker"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 1
+    assert words in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr

@@ -26,7 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.takes_rest:
         parser.error("unrecognized arguments: " + " ".join(rest))
-    status: int = options.run(options, rest)
+    try:
+        status: int = options.run(options, rest)
+    except Exception as error:
+        from django.core.exceptions import ImproperlyConfigured
+
+        if isinstance(error, ImproperlyConfigured):
+            sys.exit(str(error))  # whoever set it needs the sentence, not where it was raised
+        raise
     return status
 
 
