@@ -194,7 +194,7 @@ def _check(options: argparse.Namespace, rest: list[str]) -> int:
         return checkup.main(website=options.website, addresses=options.address, as_json=options.json)
     from guestlist.worker import audit
 
-    return audit.totals(json=options.json)
+    return audit.totals(as_json=options.json)
 
 
 def _send(options: argparse.Namespace, _rest: list[str]) -> int:
