@@ -66,6 +66,8 @@ _OPEN_TO_ALL = {
     "sign up": "/en/account/signup/",
     "forgotten password": "/en/account/password/reset/",
     "link that is not valid": "/en/invitation/nonsense/",
+    "mail me again": "/en/mail-me-again/",
+    "link to be mailed again that is not valid": "/en/mail-me-again/nonsense/",
     "nothing here": "/en/nothing-here/",
     "inbox": "/demo/inbox/",
 }
@@ -83,7 +85,14 @@ _FOR_STAFF = {
     "grid, nothing found": "/staff/invitations/?email=nobody-at-all",
     "add": "/staff/invitations/add/",
     "configuration": "/staff/configuration/invitations/",
+    "configuration of delivery": "/staff/configuration/delivery/",
     "customers": "/staff/guestlist_customers/customer/",
+    "sends": "/staff/sends/",
+    "suppressed addresses": "/staff/suppressed-addresses/",
+    "senders": "/staff/guestlist_mail/senderidentity/",
+    "sender": "/staff/guestlist_mail/senderidentity/1/change/",
+    "template": "/staff/guestlist_mail/template/1/change/",
+    "version of a template": "/staff/mail-templates/1/versions/1/",
 }
 
 
@@ -105,6 +114,21 @@ def test_page_is_accessible_when_staff_open_it(path, shop, signed_in, look):
     page = signed_in(shop, STAFF)
     page.goto(shop.url(path))
     look(page)
+
+
+def test_pages_of_a_send_are_accessible(shop, signed_in, look, someone):
+    page = signed_in(shop, STAFF)
+    page.goto(shop.url("/staff/invitations/add/"))
+    page.get_by_label("E-mail addresses").fill("\n".join(someone() for _ in range(21)))
+    page.get_by_label("Send from").select_option("Klei & Kamille International (English)")
+    page.get_by_label("Invitee group").select_option("As configured")
+    page.get_by_label("Send later").check()
+    page.get_by_label("Send at").fill("2090-01-01T10:00")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    page.wait_for_url("**/staff/sends/*/")
+    for path in (page.url, f"{page.url}stop/", shop.url("/staff/sends/"), shop.url("/staff/")):
+        page.goto(path)
+        look(page)
 
 
 def test_form_is_accessible_when_it_has_errors_and_when_it_shows_the_mail(shop, signed_in, look, someone):
