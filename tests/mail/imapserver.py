@@ -66,6 +66,7 @@ class _Session(socketserver.StreamRequestHandler):
     starttls: bool
     folder = ""
     secure = False
+    signed_in = False
 
     def handle(self) -> None:
         if self.context is not None and not self.starttls:
@@ -88,7 +89,8 @@ class _Session(socketserver.StreamRequestHandler):
         self.secure = self.store.secured = True
 
     def _capabilities(self) -> str:
-        offered = list(self.store.capabilities)
+        # As servers do: what is only for users is told to users alone.
+        offered = [one for one in self.store.capabilities if self.signed_in or one != "MOVE"]
         if self.starttls and not self.secure:
             offered.append("STARTTLS")
         return " ".join(offered)
@@ -139,8 +141,8 @@ class _Session(socketserver.StreamRequestHandler):
         return self._judged(user, password)
 
     def _judged(self, user: str, password: str) -> str:
-        right = (user, password) == (USER, self.store.password)
-        return "OK welcome" if right else "NO [AUTHENTICATIONFAILED] Invalid credentials"
+        self.signed_in = (user, password) == (USER, self.store.password)
+        return "OK welcome" if self.signed_in else "NO [AUTHENTICATIONFAILED] Invalid credentials"
 
     def _select(self, rest: str) -> str:
         self.folder = rest.strip('"')
