@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import sinks
-from bench.processes import TooLongError, memory_mb, until
+from bench.processes import TooLongError, cpu_seconds, memory_mb, until
 from bench.shop import Shop
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _START_SECONDS = 60
 _STALLED_SECONDS = 60
 _PROGRESS_SECONDS = 3
 _SAMPLE_SECONDS = 0.25
-_AFTER_START = 1.5
+_AFTER_START = 0.5
 """Seconds from a worker's first line to when it has looked at the empty outbox."""
 
 
@@ -41,6 +41,8 @@ class Run:
     """From the first MAIL (with smtp-sink: the first connection) to the last commit."""
     size: int = 0
     """Bytes of a mail, on average."""
+    cpu_seconds: float = 0
+    """What the workers' processes used of the processor."""
     memory: list[tuple[int, float]] = field(default_factory=list)
     """Mails taken by the server so far, and what the first worker held in memory then, in MB."""
 
@@ -131,6 +133,7 @@ def deliver(shop: Shop, setting: Setting, sink: sinks.Sink, *, mails: int) -> Ru
     """Let a filled shop deliver to our sink and return how long it took."""
     memory: list[tuple[int, float]] = []
     with _working(shop, setting, sink.port) as workers:
+        before = sum(cpu_seconds(one.pid) for one in workers)
         shop.release()
 
         def taken() -> int:
@@ -144,8 +147,9 @@ def deliver(shop: Shop, setting: Setting, sink: sinks.Sink, *, mails: int) -> Ru
         _wait(lambda: taken() >= mails, taken, workers, every=0.005)
         _wait(shop.is_settled, taken, workers)
         last = time.monotonic()
+        used = sum(cpu_seconds(one.pid) for one in workers) - before
         seen = sink.seen()
-    return Run(mails, last - seen.first_at, seen.size // mails, memory)
+    return Run(mails, last - seen.first_at, seen.size // mails, used, memory)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -66,16 +67,15 @@ class Report:
         goal: Goal | None = None,
         long: bool = False,
     ) -> Figure:
-        """Add a figure and show it at once; ``long`` ones are judged by a full run alone."""
+        """Add a figure, and show it at once to whoever waits; ``long`` ones are judged by a full run alone."""
         figure = Figure(name, sentence, value, unit, goal, judged=not (long and self.quick))
         self.figures.append(figure)
-        print(f"  {row(figure)}", flush=True)
+        print(f"  {row(figure)}", file=sys.stderr, flush=True)
         return figure
 
     def note(self, sentence: str) -> None:
-        """Add a sentence that a reader of the figures needs, and show it."""
+        """Add a sentence that a reader of the figures needs."""
         self.notes.append(sentence)
-        print(f"  {sentence}", flush=True)
 
     @property
     def failed(self) -> list[Figure]:

@@ -159,9 +159,9 @@ class _Killing:
         return time.monotonic() - started
 
     def _round(self, number: int, shop: Shop, smart: Smart, crew: _Crew, seconds: float) -> None:
-        if number == self.rounds // 2 and self.rounds > _CHOSEN:
+        if number == max(self.rounds // 2, _CHOSEN) + 1:
             crew.start("second")
-        name = self.random.choice(sorted(crew.children))
+        name = self.random.choice(sorted(crew.children)) if number > _CHOSEN else "first"
         if number <= _CHOSEN:
             points = (self._before_the_dot, self._after_the_dot, self._before_the_record)
             points[number - 1](number, shop, smart, crew)

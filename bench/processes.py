@@ -44,14 +44,14 @@ def running(command: Sequence[str | Path], **options: Any) -> Iterator[subproces
         end(child)
 
 
-def end(child: subprocess.Popen[Any], number: int = signal.SIGTERM) -> None:
-    """End one process by its own id; nothing happens to one that has ended already."""
+def end(child: subprocess.Popen[Any]) -> None:
+    """End a process and those that it started, by its own id; nothing happens to one that has ended already."""
     if child.poll() is None:
-        child.send_signal(number)
         try:
+            os.killpg(child.pid, signal.SIGTERM)
             child.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream is not None:
@@ -114,3 +114,13 @@ def memory_mb(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has used of the processor so far; 0 once it has ended."""
+    try:
+        # The name in the second field may have spaces, and ends with the last parenthesis.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -104,7 +104,7 @@ def _environment_of(peer: Peer, django: str) -> Path:
     wanted = (_HERE / f"{peer.module}.txt").read_text(encoding="utf-8") + f"django=={DJANGO[django]}\n"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and python.exists():
         return python
-    print(f"  installing {peer.name} with Django {DJANGO[django]} …", flush=True)
+    print(f"  installing {peer.name} with Django {DJANGO[django]} …", file=sys.stderr, flush=True)
     uv = which("uv")
     if uv:
         call([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], seconds=_INSTALL_SECONDS)
