@@ -382,10 +382,14 @@ def test_address_cannot_be_seen_when_the_server_is_inside(look):
 
 def test_addresses_of_a_provider_are_its_business(look):
     found = look(server=PROVIDER)
+    bare = look({("shop.example", "TXT"): []}, server=PROVIDER)
 
     assert codes(found, Level.PROBLEM) == set()
-    assert codes(found, Level.WARNING) == {"spf_unsure", "reverse_missing"}
+    assert codes(found, Level.WARNING) == {"spf_no_address"}
     assert "reverse_provider" in codes(found)
+    assert the(bare, "spf_missing").record is None
+    assert "include" in the(bare, "spf_missing").message
+    assert "reverse_ok" in codes(look(server=PROVIDER, addresses=("192.0.2.1",)))
 
 
 def test_subdomain_is_advised_when_the_sender_is_the_shop_itself(look):

@@ -128,12 +128,7 @@ def _of_return_path(domain: str, way: Route, resolver: Resolver) -> list[_Look]:
 
 
 def _sources(domain: str, way: Route, resolver: Resolver) -> _Look:
-    def examine() -> list[Finding]:
-        return sources.examine(
-            domain, resolver=resolver, addresses=way.addresses, guessed=way.guessed, server=way.host
-        )
-
-    return Topic.SPF, domain, examine
+    return Topic.SPF, domain, lambda: sources.examine(domain, way=way, resolver=resolver)
 
 
 def _reverse(way: Route, resolver: Resolver) -> Callable[[], list[Finding]]:

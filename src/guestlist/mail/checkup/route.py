@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
@@ -39,8 +39,8 @@ _INSIDE = tuple(
 class Route:
     """The mail server, and what is known of the addresses that mail leaves from.
 
-    ``addresses`` were named by the operator; ``guessed`` are the mail server's own where nobody named any, and where others
-    can see them.
+    ``addresses`` were named by the operator; ``guessed`` are the mail server's own where nobody named any, where others can
+    see them, and where it is no provider's, which sends from others.
     """
 
     server: Server | None
@@ -73,12 +73,8 @@ def known(server: Server | None, *, addresses: Sequence[str], resolver: Resolver
     else:
         found = resolver.addresses(server.host)
     visible = tuple(one for one in found if not _is_inside(one))
-    return Route(
-        server,
-        tuple(addresses),
-        guessed=() if addresses else visible,
-        is_inside=bool(found) and not visible,
-    )
+    way = Route(server, tuple(addresses), is_inside=bool(found) and not visible)
+    return way if addresses or way.through_provider else replace(way, guessed=visible)
 
 
 def tls(route: Route) -> list[Finding]:
@@ -109,22 +105,19 @@ def reverse(route: Route, *, resolver: Resolver) -> list[Finding]:
 
     :raises LookupFailed: when nobody could say.
     """
-    if not route.addresses and not route.guessed:
-        text = _(
-            "Which address mail leaves from cannot be seen from here. Name it with --address, and its name is looked at."
-        )
-        subject = route.server.host if route.server else "GUESTLIST_SMTP_URL"
-        return [Finding("reverse_unknown", Level.WARNING, Topic.REVERSE, subject, text, seen=False)]
-    found = [_reverse(one, route, resolver) for one in [*route.addresses, *route.guessed]]
+    subject = route.server.host if route.server else "GUESTLIST_SMTP_URL"
     if route.through_provider and not route.addresses:
         text = _(
             "%(subject)s seems to be a provider's, which passes your mail on from addresses of its own. Their names "
             "are its business; a mail that arrived shows them in its Received lines."
         )
-        found.append(
-            Finding("reverse_provider", Level.OK, Topic.REVERSE, route.server.host, text, seen=False)  # type: ignore[union-attr]
+        return [Finding("reverse_provider", Level.OK, Topic.REVERSE, subject, text, seen=False)]
+    if not route.addresses and not route.guessed:
+        text = _(
+            "Which address mail leaves from cannot be seen from here. Name it with --address, and its name is looked at."
         )
-    return found
+        return [Finding("reverse_unknown", Level.WARNING, Topic.REVERSE, subject, text, seen=False)]
+    return [_reverse(one, route, resolver) for one in [*route.addresses, *route.guessed]]
 
 
 def _reverse(address: str, route: Route, resolver: Resolver) -> Finding:
@@ -133,8 +126,6 @@ def _reverse(address: str, route: Route, resolver: Resolver) -> Finding:
     if confirmed:
         text = _("%(subject)s is called %(names)s, and that name leads back to it.")
         return Finding("reverse_ok", Level.OK, Topic.REVERSE, address, text, {"names": confirmed})
-    sure = bool(route.addresses) or not route.through_provider
-    level = Level.PROBLEM if sure else Level.WARNING
     if names:
         text = _(
             "%(subject)s is called %(names)s, but that name does not lead back to it. Publish its address, or have "
@@ -142,14 +133,14 @@ def _reverse(address: str, route: Route, resolver: Resolver) -> Finding:
         )
         host = Record(names[0], "AAAA" if ":" in address else "A", address)
         return Finding(
-            "reverse_unconfirmed", level, Topic.REVERSE, address, text, {"names": names}, host, seen=sure
+            "reverse_unconfirmed", Level.PROBLEM, Topic.REVERSE, address, text, {"names": names}, host
         )
     text = _(
         "%(subject)s has no reverse name, and many receivers refuse mail from such addresses. Whoever gives you the "
         "address can set it."
     )
-    record = Record(reverse_name(address), "PTR", f"{route.host}.") if route.host else None
-    return Finding("reverse_missing", level, Topic.REVERSE, address, text, record=record, seen=sure)
+    record = Record(reverse_name(address), "PTR", f"{route.host}.") if route.guessed else None
+    return Finding("reverse_missing", Level.PROBLEM, Topic.REVERSE, address, text, record=record)
 
 
 def _leads_to(name: str, address: str, resolver: Resolver) -> bool:

@@ -15,6 +15,7 @@ from guestlist.mail.dns import parents
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
+    from guestlist.mail.checkup.route import Route
     from guestlist.mail.dns import Resolver
 
 _FAULTS: dict[spf.Fault, str | _StrPromise] = {
@@ -41,38 +42,14 @@ _FAULTS: dict[spf.Fault, str | _StrPromise] = {
 }
 
 
-def examine(
-    domain: str,
-    *,
-    resolver: Resolver,
-    addresses: Sequence[str],
-    guessed: Sequence[str] = (),
-    server: str = "",
-) -> list[Finding]:
-    """Return what SPF says of a return path's domain.
-
-    `addresses` are those that mail is known to leave from, `guessed` those of the mail server's name where nobody said.
+def examine(domain: str, *, way: Route, resolver: Resolver) -> list[Finding]:
+    """Return what SPF says of a return path's domain, given what is known of the way that mail takes.
 
     :raises LookupFailed: when nobody could say.
     """
     verdict = spf.evaluate(resolver, domain)
     if not verdict.records:
-        above = next((one for one in parents(domain) if len(spf.records(resolver, one)) == 1), "")
-        # Another domain of the shop says already who sends for it.
-        terms = f"redirect={above}" if above else f"{_named([*addresses, *guessed], server)} ~all"
-        return [
-            Finding(
-                "spf_missing",
-                Level.PROBLEM,
-                Topic.SPF,
-                domain,
-                _(
-                    "%(subject)s has no SPF record. Publish this one; where your mail provider names something to "
-                    "include, put that in."
-                ),
-                record=Record(domain, "TXT", f"v=spf1 {terms}"),
-            )
-        ]
+        return [_missing(domain, way, resolver)]
     if verdict.fault:
         merged = Record(domain, "TXT", _merged(verdict.records)) if len(verdict.records) > 1 else None
         return [
@@ -87,22 +64,39 @@ def examine(
             )
         ]
     return [
-        *_spf_addresses(domain, verdict, resolver=resolver, addresses=addresses, guessed=guessed),
-        *_spf_style(domain, verdict),
+        *_addresses(domain, verdict, way=way, resolver=resolver),
+        *_style(domain, verdict),
     ]
 
 
-def _spf_addresses(
-    domain: str, verdict: spf.Verdict, *, resolver: Resolver, addresses: Sequence[str], guessed: Sequence[str]
-) -> list[Finding]:
+def _missing(domain: str, way: Route, resolver: Resolver) -> Finding:
+    above = next((one for one in parents(domain) if len(spf.records(resolver, one)) == 1), "")
+    if way.through_provider and not above and not way.addresses:
+        text = _(
+            "%(subject)s has no SPF record. Your mail provider says what to include; publish that as "
+            "v=spf1 include:… ~all."
+        )
+        return Finding("spf_missing", Level.PROBLEM, Topic.SPF, domain, text)
+    # A domain above may say already who sends for the shop.
+    terms = f"redirect={above}" if above else f"{_named([*way.addresses, *way.guessed]) or 'mx'} ~all"
+    text = _(
+        "%(subject)s has no SPF record. Publish this one; where your mail provider names something to include, put "
+        "that in."
+    )
+    return Finding(
+        "spf_missing", Level.PROBLEM, Topic.SPF, domain, text, record=Record(domain, "TXT", f"v=spf1 {terms}")
+    )
+
+
+def _addresses(domain: str, verdict: spf.Verdict, *, way: Route, resolver: Resolver) -> list[Finding]:
     tried = {
         one: spf.evaluate(resolver, domain, address=one).result is spf.Result.PASS
-        for one in [*addresses, *guessed]
+        for one in [*way.addresses, *way.guessed]
     }
     outside = [one for one, passes in tried.items() if not passes]
     record = Record(domain, "TXT", _with(verdict.records[0], outside)) if outside else None
     data = {"lookups": verdict.lookups, "addresses": outside or list(tried)}
-    if outside and addresses:
+    if outside and way.addresses:
         text = _(
             "SPF of %(subject)s does not name %(addresses)s, where mail leaves from. Change the record to this."
         )
@@ -124,7 +118,7 @@ def _spf_addresses(
     return [Finding("spf_ok", Level.OK, Topic.SPF, domain, text, data)]
 
 
-def _spf_style(domain: str, verdict: spf.Verdict) -> list[Finding]:
+def _style(domain: str, verdict: spf.Verdict) -> list[Finding]:
     found = []
     if verdict.ending is spf.Result.PASS:
         text = _("SPF of %(subject)s lets everybody send in its name (+all). End it with ~all or -all.")
@@ -138,16 +132,13 @@ def _spf_style(domain: str, verdict: spf.Verdict) -> list[Finding]:
     return found
 
 
-def _named(addresses: Sequence[str], server: str) -> str:
-    """Return the terms for addresses, or for the mail server's name, or a place to fill in."""
-    if addresses:
-        return " ".join(f"ip{ipaddress.ip_address(one).version}:{one}" for one in addresses)
-    return f"a:{server}" if server else "mx"
+def _named(addresses: Sequence[str]) -> str:
+    return " ".join(f"ip{ipaddress.ip_address(one).version}:{one}" for one in addresses)
 
 
 def _with(record: str, addresses: Sequence[str]) -> str:
     version, *rest = record.split()
-    return " ".join([version, _named(addresses, ""), *rest])
+    return " ".join([version, _named(addresses), *rest])
 
 
 def _merged(records: Sequence[str]) -> str:
