@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 from django.test import Client
@@ -9,6 +10,7 @@ from django.test import Client
 from guestlist.demo.models import CapturedMail
 from guestlist.demo.transport import InboxTransport
 from guestlist.mail.transport import Parcel, Result
+from tests.mail import supply
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +26,7 @@ def _parcel(recipient: str = "friend@example.org", subject: str = "Come in") -> 
         "</html>",
         subtype="html",
     )
-    return Parcel(mail, "klei@example.com", recipient)
+    return supply.parcel(1, recipient, sender="klei@example.com", content=mail.as_bytes(policy=SMTP))
 
 
 def test_mail_is_kept_when_it_is_delivered():

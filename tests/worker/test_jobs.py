@@ -37,6 +37,7 @@ def test_every_kind_has_a_code_of_its_own_that_fits_and_a_template():
         "confirm_address",
         "reset_password",
         "account_exists",
+        "lift_suppression",
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
+from guestlist.mail import journal
 from guestlist.mail.transport import SmtpTransport
 from guestlist.worker import jobs, loop
 from guestlist.worker.jobs import Job, NoServerError
@@ -114,8 +115,32 @@ def test_the_server_is_the_one_of_the_environment(settings):
         loop.configured_transport()
 
 
-def test_two_workers_never_have_the_same_name():
-    names = {jobs.worker_name() for _ in range(100)}
+def test_two_workers_never_have_the_same_name(settings, tmp_path):
+    settings.GUESTLIST_JOURNAL_DIR = tmp_path
+    settings.GUESTLIST_WORKER = "shop"
+    first, second = loop.taken_journal(), loop.taken_journal()
+    first.close()
+    third = loop.taken_journal()
 
-    assert len(names) == 100
-    assert max(map(len, names)) <= 40
+    assert [one.name for one in (first, second, third)] == ["shop-1", "shop-2", "shop-1"]
+    second.close()
+    third.close()
+
+
+def test_a_worker_without_a_place_for_its_journal_does_not_start(settings, tmp_path):
+    (tmp_path / "file").touch()
+    settings.GUESTLIST_JOURNAL_DIR = tmp_path / "file"
+
+    with pytest.raises(ImproperlyConfigured, match="GUESTLIST_JOURNAL_DIR"):
+        loop.taken_journal()
+
+
+def test_a_worker_does_not_start_when_every_journal_is_taken(settings, tmp_path, monkeypatch):
+    settings.GUESTLIST_JOURNAL_DIR = tmp_path
+    monkeypatch.setattr(journal, "_MOST_WORKERS", 2)
+    held = [loop.taken_journal() for _ in range(2)]
+
+    with pytest.raises(ImproperlyConfigured, match="256 workers"):
+        loop.taken_journal()
+    for one in held:
+        one.close()
