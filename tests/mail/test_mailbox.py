@@ -14,8 +14,7 @@ from guestlist.mail.returned import Taken
 from tests.mail import comeback, imapserver, mailserver
 from tests.mail.comeback import failed
 from tests.mail.imapserver import PASSWORD, USER, Store
-from tests.mail.outbox import NOW, make_shop
-from tests.mail.test_returned import Guests, sent
+from tests.mail.outbox import NOW, Friends, make_shop, queue
 
 OURS = comeback.mail("Subject: ours", "A bounce.\n")
 PEOPLES = comeback.mail("Subject: people's", "At one?\n")
@@ -321,14 +320,14 @@ def test_the_job_writes_down_what_came_back(store, settings):
     settings.GUESTLIST_BOUNCE_MAILBOX = (
         f"imap://bounces%40shop.example:s3cret%20%22quoted%22%20%5C%20%C3%A9@127.0.0.1:{store.port}/INBOX"
     )
-    row, kind = sent(make_shop()), Guests()
+    (row,), kind = queue(make_shop(), range(1)), Friends()
     store.put(comeback.dsn(returnpath.address_for(message_id=row.pk), failed("5.1.1")))
     peoples = store.put(PEOPLES)
 
     assert mailbox.collect(kinds=[kind], clock=lambda: NOW) == 1
 
     assert Message.objects.get().state == MessageState.BOUNCED
-    assert len(kind.told) == 1
+    assert len(kind.returned_outcomes) == 1
     assert (store.uids(), store.seen()) == ([peoples], [])
 
 

@@ -1,13 +1,12 @@
 """What a bounce or a complaint changes: the outbox, its counts, the address, and what the kind is told."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection
 
-from guestlist.mail import accounts, counting, returned, returnpath
-from guestlist.mail.kinds import Outcome, Verdict
+from guestlist.mail import accounts, counting, delivery, returned, returnpath
+from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import (
     Attempt,
     Delta,
@@ -23,40 +22,16 @@ from guestlist.mail.returned import Taken, Written
 from tests import make, races
 from tests.mail import comeback
 from tests.mail.comeback import failed
-from tests.mail.outbox import NOW, make_shop, queue
+from tests.mail.outbox import NOW, Basket, Friends, mail_of, make_shop, queue
 
 pytestmark = pytest.mark.django_db
 
 HASH = b"0123456789abcdef"
 
 
-@dataclass
-class Guests:
-    """A kind that remembers what it was told came back, and is asked for nothing else."""
-
-    code: str = "test"
-    purpose: str = "test"
-    told: list[Outcome] = field(default_factory=list)
-    hashed: bool = True
-
-    def check(self, ids, *, now):
-        raise NotImplementedError
-
-    def shape(self, values):
-        raise NotImplementedError
-
-    def values(self, ids, *, now):
-        raise NotImplementedError
-
-    def record(self, outcomes, *, now):
-        raise NotImplementedError
-
-    def hashes(self, ids):
-        return dict.fromkeys(ids, HASH) if self.hashed else {}
-
-    def returned(self, outcomes, *, now):
-        assert connection.in_atomic_block
-        self.told += outcomes
+def friends(kind: type[Friends] = Friends) -> Friends:
+    """Return the kind, whose friend 7 has a hash to be suppressed by."""
+    return kind(hashed={7: HASH})
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +40,8 @@ def _configured(settings) -> None:
 
 
 @pytest.fixture
-def kind() -> Guests:
-    return Guests()
+def kind() -> Friends:
+    return friends()
 
 
 @pytest.fixture
@@ -137,7 +112,7 @@ def test_an_address_that_does_not_exist_is_suppressed(shop, kind, code):
     assert (row.state, row.code) == (MessageState.BOUNCED, code)
     assert suppressed() == [("bounce", HASH)]
     assert Suppression.objects.get().website == shop.website
-    (outcome,) = kind.told
+    (outcome,) = kind.returned_outcomes
     assert (outcome.verdict, outcome.code, outcome.no_such_address) == (Verdict.BOUNCED, code, True)
     assert (outcome.message.pk, outcome.message.subject_id) == (row.pk, 7)
     assert Attempt.objects.values_list("outcome", "code", "answer").get() == (
@@ -168,12 +143,12 @@ def test_a_server_that_gave_up_blames_nobody_though_the_mail_bounced(shop, kind)
 
     assert suppressed() == []
     assert Message.objects.get().state == MessageState.BOUNCED
-    assert [one.verdict for one in kind.told] == [Verdict.BOUNCED]
+    assert [one.verdict for one in kind.returned_outcomes] == [Verdict.BOUNCED]
     assert of_sender(row) == {}
 
 
 def test_mail_without_a_hash_suppresses_nobody(shop, kind):
-    kind.hashed = False
+    kind.hashed = {}
 
     record(kind, bounce(sent(shop)))
 
@@ -210,7 +185,7 @@ def test_a_mail_in_a_workers_hands_is_decided_later(shop, kind):
     row = sent(shop, state=MessageState.LEASED)
 
     assert record(kind, bounce(row)) == [Written.LATER]
-    assert (kind.told, suppressed(), Report.objects.count()) == ([], [], 0)
+    assert (kind.returned_outcomes, suppressed(), Report.objects.count()) == ([], [], 0)
     assert Message.objects.get().state == MessageState.LEASED
 
     Message.objects.update(state=MessageState.SENT)
@@ -227,7 +202,7 @@ def test_a_mail_that_was_given_up_keeps_its_state_though_it_arrived_and_came_bac
     assert Message.objects.get().state == state
     assert counting.totals(send_ids=[send.pk])[send.pk][Measure(state.value)] == 1
     assert suppressed() == [("bounce", HASH)]
-    assert len(kind.told) == 1
+    assert len(kind.returned_outcomes) == 1
 
 
 def test_the_same_bounce_counts_once(shop, kind):
@@ -235,7 +210,7 @@ def test_the_same_bounce_counts_once(shop, kind):
 
     assert record(kind, bounce(row), bounce(row)) == [Written.RECORDED, Written.ALREADY]
 
-    assert len(kind.told) == 1
+    assert len(kind.returned_outcomes) == 1
     assert Attempt.objects.count() == 1
     assert of_sender(row) == {"returned": 1}
 
@@ -265,54 +240,54 @@ def test_a_bounce_of_a_kind_that_is_gone_is_still_counted(shop, kind):
 
     assert record(kind, bounce(row)) == [Written.RECORDED]
     assert Message.objects.get().state == MessageState.BOUNCED
-    assert kind.told == []
+    assert kind.returned_outcomes == []
 
 
 def test_nothing_is_written_when_the_kind_cannot_write(shop):
-    class Broken(Guests):
+    class Broken(Friends):
         def returned(self, outcomes, *, now):
             raise LookupError("cannot write this down")
 
     row = sent(shop)
 
     with pytest.raises(LookupError):
-        record(Broken(), bounce(row))
+        record(friends(Broken), bounce(row))
 
     assert Message.objects.get().state == MessageState.SENT
     assert (Report.objects.count(), Attempt.objects.count(), suppressed()) == (0, 0, [])
 
 
 def test_a_mail_that_is_claimed_meanwhile_is_decided_anew(shop):
-    class Slow(Guests):
+    class Slow(Friends):
         def returned(self, outcomes, *, now):
             super().returned(outcomes, now=now)
-            if len(self.told) == 1:
+            if len(self.returned_outcomes) == 1:
                 Message.objects.update(tries=2)  # as another worker's answer would
 
-    row, kind = sent(shop, state=MessageState.READY), Slow()
+    row, kind = sent(shop, state=MessageState.READY), friends(Slow)
 
     assert record(kind, bounce(row)) == [Written.RECORDED]
-    assert len(kind.told) == 2
+    assert len(kind.returned_outcomes) == 2
     assert (Report.objects.count(), Attempt.objects.count()) == (1, 1)
     assert Message.objects.get().state == MessageState.BOUNCED
 
 
 def test_a_mail_that_keeps_changing_is_decided_later(shop):
-    class Restless(Guests):
+    class Restless(Friends):
         def returned(self, outcomes, *, now):
             super().returned(outcomes, now=now)
             Message.objects.update(tries=outcomes[0].message.tries + 1)
 
     row = sent(shop, state=MessageState.READY)
 
-    assert record(Restless(), bounce(row)) == [Written.LATER]
+    assert record(friends(Restless), bounce(row)) == [Written.LATER]
     assert (Report.objects.count(), suppressed()) == (0, [])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_bounce_by_several_ways_at_the_same_moment_counts_once():
     row = sent(make_shop())
-    kinds = [Guests() for _ in range(6)]
+    kinds = [friends() for _ in range(6)]
 
     written = races.together(
         *(
@@ -348,7 +323,7 @@ def test_a_complaint_suppresses_and_leaves_the_mail_as_it_is(shop, kind, state):
 
     assert Message.objects.get().state == state
     assert suppressed() == [("complaint", HASH)]
-    assert [(one.verdict, one.code) for one in kind.told] == [(Verdict.COMPLAINED, "abuse")]
+    assert [(one.verdict, one.code) for one in kind.returned_outcomes] == [(Verdict.COMPLAINED, "abuse")]
     assert of_sender(row) == {"complained": 1}
 
 
@@ -358,7 +333,7 @@ def test_a_complaint_counts_once_whoever_tells_it(shop, kind):
 
     assert record(kind, *reports) == [Written.RECORDED] + [Written.ALREADY] * 3
     assert of_sender(row) == {"complained": 1}
-    assert len(kind.told) == 1
+    assert len(kind.returned_outcomes) == 1
 
 
 @pytest.mark.requirement("trust-18")
@@ -399,7 +374,7 @@ def test_a_mail_is_read_and_written_down(shop, kind):
 
     assert [returned.take(raw, kinds=[kind], now=NOW) for _ in range(2)] == [Taken.DONE] * 2
     assert Message.objects.get().state == MessageState.BOUNCED
-    assert len(kind.told) == 1
+    assert len(kind.returned_outcomes) == 1
 
 
 @pytest.mark.requirement("trust-24")
@@ -424,7 +399,7 @@ def test_a_forged_bounce_suppresses_nobody(shop, kind, forge):
 
     assert returned.take(forge(row), kinds=[kind], now=NOW) is Taken.NOT_OURS
 
-    assert (suppressed(), kind.told, Report.objects.count()) == ([], [], 0)
+    assert (suppressed(), kind.returned_outcomes, Report.objects.count()) == ([], [], 0)
     assert Message.objects.get().state == MessageState.SENT
 
 
@@ -443,7 +418,7 @@ def test_what_is_no_bounce_changes_nothing(shop, kind, make_mail, taken):
 
     assert returned.take(make_mail(path_of(row)), kinds=[kind], now=NOW) is taken
 
-    assert (suppressed(), kind.told, Report.objects.count()) == ([], [], 0)
+    assert (suppressed(), kind.returned_outcomes, Report.objects.count()) == ([], [], 0)
     assert Message.objects.get().state == MessageState.SENT
 
 
@@ -453,3 +428,31 @@ def test_a_mail_whose_bounce_comes_too_early_is_asked_for_again(shop, kind):
     raw = comeback.dsn(path_of(row), failed("5.1.1"))
 
     assert returned.take(raw, kinds=[kind], now=NOW) is Taken.LATER
+
+
+def hand_over(kind: Friends) -> Basket:
+    basket = Basket()
+    delivery.run(
+        kinds=[kind], transport=basket, worker="one", clock=lambda: NOW, batch_size=lambda _website: 10
+    )
+    return basket
+
+
+def test_the_bounce_of_a_mail_that_was_handed_over_finds_it(shop, kind):
+    queue(shop, range(6, 9))
+    basket = hand_over(kind)
+
+    for parcel in basket.parcels[1:]:
+        assert mail_of(parcel)["From"] == "Loom <shop@shop.example>"
+        returned.take(comeback.dsn(parcel.sender, failed("5.1.1")), kinds=[kind], now=NOW)
+
+    assert dict(Message.objects.values_list("subject_id", "state")) == {6: "sent", 7: "bounced", 8: "bounced"}
+    assert [one.message.subject_id for one in kind.returned_outcomes] == [7, 8]
+    assert suppressed() == [("bounce", HASH)]
+
+
+def test_bounces_go_to_the_sender_when_no_return_path_is_configured(shop, kind, settings):
+    settings.GUESTLIST_RETURN_PATH = ""
+    queue(shop, range(7, 8))
+
+    assert [parcel.sender for parcel in hand_over(kind).parcels] == ["shop@shop.example"]
