@@ -35,13 +35,17 @@ class InvitationKind:
 
     def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
         """Withdraw what ended meanwhile, and where existing customers are skipped, whoever has become one."""
-        found = Invitation.objects.filter(pk__any_of=ids).values_list(
-            "pk", "delivery", "website", "store_view", "occasion", "address__normalized"
+        due = Invitation.objects.filter(pk__any_of=ids, delivery__in=_DUE).values_list(
+            "pk", "website", "store_view", "occasion", "address__normalized"
         )
-        left = {row[0]: row for row in found if row[1] in _DUE and row[5] is not None}
-        reasons = {one: "not_open" for one in ids if one not in left}
-        reasons |= {row[0]: "no_address" for row in found if row[1] in _DUE and row[5] is None}
-        joined = _customers_by_now([(row[0], row[2], row[3], row[4], row[5]) for row in left.values()])
+        reasons = dict.fromkeys(ids, "not_open")
+        rows: list[tuple[int, int, int, int | None, str | None]] = list(due)
+        for row in rows:
+            if row[4] is None:
+                reasons[row[0]] = "no_address"
+            else:
+                del reasons[row[0]]
+        joined = _customers_by_now([row for row in rows if row[0] not in reasons])
         return reasons | dict.fromkeys(joined, Reason.ALREADY_CUSTOMER.value)
 
     def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:
@@ -126,7 +130,7 @@ class _Shop:
         return cls(store_view.url(""), expires(store_view, options, now=now))
 
 
-def _customers_by_now(rows: list[tuple[int, int, int, int | None, str]]) -> list[int]:
+def _customers_by_now(rows: list[tuple[int, int, int, int | None, str | None]]) -> list[int]:
     """Return the ids of those whose addressee is a customer by now, and is not to be invited to sign in.
 
     Rows have: id, website, store view, occasion, normalized address.

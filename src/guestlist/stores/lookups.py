@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler
 
 
-class AnyOf(Lookup):  # type: ignore[type-arg]
+class AnyOf(Lookup):
     """``field__any_of=values``: the field is one of a list of plain values, as its column has them."""
 
     lookup_name = "any_of"

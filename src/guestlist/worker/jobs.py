@@ -12,7 +12,7 @@ from django.utils import timezone
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
-from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, pacing, trials
+from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, mailbox, pacing, trials
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
@@ -49,7 +49,9 @@ def all_jobs(
 
 def upkeep() -> list[Job]:
     """Return the jobs that keep what delivery needs in order; it does no harm when several run them."""
+    mailboxes = [Job("bounces", 60, _collect)] if settings.GUESTLIST_BOUNCE_MAILBOX else []
     return [
+        *mailboxes,
         Job("figures", 5, _fold),
         Job("sends", 1, _see_to_sends),
         Job("brake", 10, _brake),
@@ -114,6 +116,10 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     lifting.forget_old(now)
     trials.forget_old(now)
     return False
+
+
+def _collect(_stopping: Callable[[], bool]) -> bool:
+    return mailbox.collect(kinds=KINDS, clock=timezone.now) >= mailbox.LIMIT
 
 
 class NoServerError(Exception):
