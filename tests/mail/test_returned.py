@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guestlist.mail import accounts, counting, delivery, returned, returnpath
+from guestlist.mail import accounts, brake, counting, delivery, returned, returnpath
 from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import (
     Attempt,
@@ -343,6 +343,21 @@ def test_a_complaint_outlasts_a_bounce(shop, kind):
     record(kind, bounce(row), complaint(row))
 
     assert suppressed() == [("complaint", HASH)]
+
+
+@pytest.mark.requirement("trust-30")
+def test_what_comes_back_holds_its_sender_when_it_is_too_much(shop, kind):
+    rows = queue(shop, range(200))
+    Message.objects.update(state=MessageState.SENT)
+    ledger = counting.Ledger()
+    ledger.add(sender_id=rows[0].sender_id, send_id=None, measure=Measure.HANDED_OVER, amount=200)
+    ledger.write(now=NOW)
+
+    record(kind, *(bounce(row, "4.4.7") for row in rows[:20]), *(bounce(row) for row in rows[20:29]))
+    assert brake.apply(now=NOW) == []
+    record(kind, bounce(rows[29], "5.7.1"))
+
+    assert [sender.pk for sender in brake.apply(now=NOW)] == [rows[0].sender_id]
 
 
 # --- Account mail -------------------------------------------------------------------------------------------------------
