@@ -104,11 +104,11 @@ def send_lead(one: Progress) -> str:
     if one.status is Status.RUNNING:
         return _going(one)
     if one.status is Status.SCHEDULED and one.send.ready_at is not None:
-        return _("Leaves on %(when)s") % {"when": _moment(one.send.ready_at)}
+        return _("Leaves on %(when)s") % {"when": told(one.send.ready_at)}
     if one.status is Status.WAITING:
         opens = one.opens_at
         return (
-            _("Bulk mail leaves again on %(when)s") % {"when": _moment(opens)}
+            _("Bulk mail leaves again on %(when)s") % {"when": told(opens)}
             if opens
             else _("Waits for its sender")
         )
@@ -155,7 +155,7 @@ def send_why(one: Progress, can_see_to_sender: bool) -> dict[str, Any]:  # noqa:
         held = _(
             "It should have left on %(when)s, but nothing was sent then, and now it may be too late. "
             "Send it after all, or stop it."
-        ) % {"when": _moment(one.send.ready_at)}
+        ) % {"when": told(one.send.ready_at)}
     return {
         "held": held,
         "sender": one.send.sender if not one.status.is_over and sends.stands_still(one.send.sender) else None,
@@ -238,7 +238,9 @@ def _left(one: Progress) -> str:
     return ngettext("about %(count)s hour left", "about %(count)s hours left", hours) % {"count": hours}
 
 
-def _moment(value: datetime.datetime) -> str:
+@register.filter
+def told(value: datetime.datetime) -> str:
+    """Return a moment as it stands within a sentence."""
     return formats.date_format(timezone.localtime(value), pgettext("date format", "j M Y") + ", H:i")
 
 
