@@ -85,12 +85,14 @@ class ScriptedServer:
             self.calls.append(call)
             self._open.add(connection)
             self.most_at_once = max(self.most_at_once, len(self._open))
+        talk = _Talk(self, connection, call)
         try:
             with contextlib.suppress(OSError, _DroppedError):
-                _Talk(self, connection, call).run()
+                talk.run()
         finally:
             with self.lock:
                 self._open.discard(connection)
+            talk.socket.close()
             connection.close()
 
 

@@ -215,6 +215,8 @@ class _Session:
         """Return about how many could be taken right now."""
         if self.stop():
             return 0
+        while self.ready and self._is_off(self.ready[0]):
+            self.ready.popleft()
         if self.inline and not self.ready:
             self._feed()
         return len(self.ready)
@@ -261,7 +263,7 @@ class _Session:
     def give_back(self, parcel: Parcel) -> None:
         """Take back a mail that was not handed over: it is put back to the queue with the rest, or tried again."""
         prepared = self.under_way.pop(parcel.row.pk)
-        if parcel.returned and not self._is_off(prepared) and not self.over():
+        if parcel.returned and not self._is_off(prepared) and not self.stop():
             self.ready.append(prepared)
 
     # --- The parts of the work -----------------------------------------------------------------------------------------
@@ -386,6 +388,7 @@ class _Session:
     def _refused_us(self, prepared: Prepared, answer: Answer) -> None:
         """Stop the sender: the server refuses it, whoever it writes to."""
         self.refused.add(prepared.row.sender_id)
+        self.delivery.feeder.look_again()
         with self.database:
             recording.stop_sender(
                 prepared.row,

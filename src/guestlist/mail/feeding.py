@@ -79,6 +79,10 @@ class Feeder:
         self._open = None
         return None
 
+    def look_again(self) -> None:
+        """Look at all lanes and their switches before the next claim."""
+        self._open = None
+
     def _in_order(self, lanes: Sequence[Lane]) -> list[Lane]:
         """Single mails first, then sends: whose last turn is longest ago."""
         return sorted(lanes, key=lambda lane: self._turns.get(lane.send.pk, 0) if lane.send else -1)

@@ -155,7 +155,9 @@ class _Surroundings:
 def _made(
     row: Row, values: Values, around: _Surroundings, signer: Signer | None, now: datetime.datetime
 ) -> Prepared | Outcome:
-    """Return one finished mail; one that cannot be made fails alone."""
+    """Return one finished mail; one that cannot be made, or comes too late, fails alone."""
+    if values.not_after is not None and values.not_after < now:
+        return _settled(row, Verdict.FAILED, "too_late", now)
     language = values.language or around.views[row.store_view_id].language
     text = templates.in_language(around.texts.get(row.template_version_id, []), language)
     if text is None:

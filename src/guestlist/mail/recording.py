@@ -100,7 +100,8 @@ def stop_sender(row: Row, *, code: str, answer: str, worker: str, now: datetime.
     """Stop the sender of a mail because the server refuses it; the mail keeps its turn and blames nobody."""
     with transaction.atomic():
         stopped = SenderIdentity.objects.filter(pk=row.sender_id, stopped_at=None).update(
-            stopped_at=now, stopped_reason=f"{code} {answer}".strip()[:250]
+            stopped_at=now,
+            stopped_reason=(answer if answer.startswith(code) else f"{code} {answer}").strip()[:250],
         )
         if stopped:
             Attempt.objects.create(
@@ -231,9 +232,11 @@ def _timed(settled: Sequence[Settled], now: datetime.datetime, jitter: Callable[
 
 def _pause(settled: Settled, jitter: Callable[[], float]) -> timedelta:
     """Return how long to wait: as the server asked, else 1 minute × 2ⁿ with jitter, never more than 6 hours."""
+    times = 1 << min(settled.outcome.message.tries, 10)
     if settled.again_after is not None:
-        return min(max(settled.again_after, timedelta(seconds=1)), LONGEST_PAUSE)
-    doubled = FIRST_PAUSE * (1 << min(settled.outcome.message.tries, 10))
+        # Who says "in a second" again and again is asked less and less often all the same.
+        return min(max(settled.again_after, timedelta(seconds=times)), LONGEST_PAUSE)
+    doubled = FIRST_PAUSE * times
     return min(doubled * (0.75 + jitter() / 2), LONGEST_PAUSE)
 
 
