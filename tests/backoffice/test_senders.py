@@ -3,6 +3,8 @@
 import datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -184,3 +186,15 @@ def test_opening_the_address_of_the_button_sends_nothing(owner, sender) -> None:
 def test_sender_page_takes_a_number_that_is_none(owner) -> None:
     assert owner.get(f"{LIST}99999/change/", follow=True).status_code in {200, 404}
     assert owner.get(f"{LIST}x/change/", follow=True).status_code in {200, 404}
+
+
+def test_list_asks_as_often_however_many_senders_there_are(owner, view) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            owner.get(LIST)
+        return len(queries)
+
+    few = count()
+    for _ in range(49):
+        make.store_view()
+    assert count() == few

@@ -1,6 +1,7 @@
 """Mail templates of the shop's own: made from a kept one, refused with the reason, used by what is queued then."""
 
 import html
+import logging
 
 import pytest
 from django.db import connection
@@ -165,6 +166,18 @@ def test_old_version_is_restored_as_a_new_one_and_what_is_queued_keeps_its_own(
     assert Message.objects.get(pk=one.mail_id or 0).template_version.number == 2
     owner.post(reverse("admin:template_restore", args=[made.pk, 3]))
     assert mail.current_version("our-own").number == 3
+
+
+@pytest.mark.requirement("trust-28")
+def test_who_saved_a_template_is_logged(
+    owner: Client, built_in: Template, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="guestlist"):
+        made = versions(owner, built_in, "First words", "Second words")
+        owner.post(reverse("admin:template_restore", args=[made.pk, 1]))
+
+    for number in (1, 2, 3):
+        assert f"template saved: our-own version {number} by staff" in caplog.text
 
 
 def test_built_in_template_is_not_restored(owner: Client, built_in: Template) -> None:

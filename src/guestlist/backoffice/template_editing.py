@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -24,6 +25,8 @@ from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+log = logging.getLogger(__name__)
 
 _MAX_TEXT = 20_000
 _MAX_MJML = 100_000
@@ -119,9 +122,17 @@ def restore(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:
+        _logged(request, made)
         said = _("The words of version %(old)s count again, as version %(new)s.")
         messages.success(request, said % {"old": number, "new": made.number})
     return redirect("admin:guestlist_mail_template_change", template.pk)
+
+
+def _logged(request: HttpRequest, version: TemplateVersion) -> None:
+    actor = access.of(request).actor
+    log.info(
+        "template saved: %s version %s by %s %s", version.template.code, version.number, actor.kind, actor.id
+    )
 
 
 def _version(pk: int, number: int) -> TemplateVersion:
@@ -159,6 +170,7 @@ def _edited(request: HttpRequest, origin: Template, *, own: Template | None) -> 
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
+            _logged(request, version)
             messages.success(request, _("The template was saved as version %(n)s.") % {"n": version.number})
             return redirect("admin:guestlist_mail_template_change", version.template_id)
     return _page(request, origin, own, form)

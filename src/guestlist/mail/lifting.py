@@ -71,11 +71,7 @@ class NoReason(Refusal):
 
 
 class LiftKind:
-    """The mail with the link to be mailed again; ``subject_id`` is the request's id.
-
-    Suppression does not count here: it is what the mail is about. Whoever is not suppressed gets no such mail, though
-    asking left the same rows behind.
-    """
+    """The mail with the link to be mailed again, for those alone who are suppressed; ``subject_id`` is the request's id."""
 
     code = "lift_suppression"
     purpose = "lift_suppression"
@@ -224,12 +220,7 @@ def enter(*, website: Website | None, address: str, actor: Actor, now: datetime.
     actor.require(Permission.SUPPRESSIONS, website.pk if website else None)
     hashed = addresses.hash_of(addresses.normalize(address))
     mail.suppress(website=website, address_hash=hashed, reason=SuppressionReason.STAFF, now=now)
-    log.info(
-        "suppression entered: reason=staff website=%s by %s %s",
-        website.code if website else "all",
-        actor.kind,
-        actor.id,
-    )
+    log.info("suppression entered: reason=staff website=%s by %s %s", _place(website), actor.kind, actor.id)
 
 
 def standing(*, address: str, actor: Actor) -> list[Suppression]:
@@ -293,11 +284,15 @@ def _lift(
     log.info(
         "suppression lifted: reason=%s website=%s lift=%s by %s %s",
         lift.reason,
-        website.code if website else "all",
+        _place(website),
         lift.pk,
         actor.kind,
         actor.id,
     )
+
+
+def _place(website: Website | None) -> str:
+    return website.code if website else "all"
 
 
 def _signer() -> signing.Signer:
