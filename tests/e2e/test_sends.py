@@ -14,7 +14,7 @@ _LONG_MS = 60_000
 
 
 @pytest.fixture
-def slow_shop(own_shop, signed_in) -> Shop:
+def slow_shop(own_shop: Shop, signed_in) -> Shop:
     """A shop whose bulk mail leaves all day, but slowly enough to watch."""
     staff = signed_in(own_shop, STAFF)
     staff.goto(own_shop.url("/staff/configuration/delivery/"))
