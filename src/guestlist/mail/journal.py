@@ -161,7 +161,10 @@ class Journal:
                 self._drop(file)
             else:
                 file.map.close()
-        os.close(self._lock)
+        self._files.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _paths(self) -> list[Path]:
         """Return the files, the oldest first; what else may lie in the folder is not ours."""
