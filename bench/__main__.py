@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{report.table()}")
     if options.json:
         report.write_json(options.json)
-    return 1 if report.failed else 0
+    return 1 if report.failed or report.gaps else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench.database import PostgreSQL
 
 CONNECTIONS = 16
+RUN_DATABASE = "bench_run"
 _MAILS_PER_CONNECTION = 100_000
 _START_SECONDS = 60
 _STALLED_SECONDS = 60
@@ -124,7 +125,9 @@ class Copied:
         folder = self.folder / "shop"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        shop = Shop(self.server.create("bench_run", copy_of=self.original), folder, settings=setting.settings)
+        shop = Shop(
+            self.server.create(RUN_DATABASE, copy_of=self.original), folder, settings=setting.settings
+        )
         with contextlib.closing(shop):
             yield shop
 

@@ -56,6 +56,8 @@ class Report:
     quick: bool = False
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+    """What could not be measured, and why."""
 
     def add(
         self,
@@ -98,7 +100,7 @@ class Report:
     def table(self) -> str:
         """Return all figures as lines of text."""
         lines = [self.title, "=" * len(self.title), *(row(figure) for figure in self.figures)]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *self.notes, *self.gaps])
 
 
 def row(figure: Figure) -> str:

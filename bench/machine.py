@@ -14,7 +14,7 @@ def described(*, postgresql: str) -> list[tuple[str, str]]:
     return [
         ("Processor", f"{_processor()}, {os.cpu_count()} cores"),
         ("Memory", f"{_memory_gb():.0f} GB"),
-        ("Kernel", f"{platform.system()} {platform.release()}"),
+        ("Kernel", f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"),
         ("Python", platform.python_version()),
         ("PostgreSQL", postgresql),
         ("Django", ".".join(map(str, django.VERSION[:3]))),

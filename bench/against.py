@@ -1,0 +1,123 @@
+"""Ours against the load generator in C and against other projects, each on the same work in the same run."""
+
+from __future__ import annotations
+
+import sys
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from bench import peers, roof
+from bench.delivering import CONNECTIONS, Setting
+from bench.figures import Goal
+from bench.filling import words_of
+from bench.processes import BUILD, call
+from bench.shop import Shop
+
+if TYPE_CHECKING:
+    from bench.runs import Bench
+
+
+def generator(bench: Bench) -> None:
+    """Ours between two measurements of the roof, with Debian's sink and with our own."""
+    report, filled = bench.report, bench.filled()
+    probe = filled.to_sink()
+    bench.size = probe.size
+    mails = max(bench.mails, 20_000)
+    tried = {
+        connections: roof.of_smtp_sink(connections=connections, mails=mails, size=probe.size)
+        for connections in roof.TRIED
+    }
+    best = max(tried, key=lambda connections: tried[connections])
+    own_before = roof.of_sink(bench.folder, connections=best, mails=mails, size=probe.size)
+    bench.ours = bench.median(filled.to_smtp_sink)
+    # A short run takes the one that told the size.
+    bench.own = probe.rate if bench.quick else bench.median(filled.to_sink)
+    own_roof = fmean([own_before, roof.of_sink(bench.folder, connections=best, mails=mails, size=probe.size)])
+    after = roof.of_smtp_sink(connections=best, mails=mails, size=probe.size)
+    top = fmean([tried[best], after])
+    report.add("mail_size", "a mail of the benchmark", probe.size, "bytes")
+    report.add("roof", f"C generator (smtp-source, {best} connections) to smtp-sink", top, "mails/s")
+    report.add(
+        "postgresql",
+        f"one worker, PostgreSQL, {CONNECTIONS} connections, to smtp-sink",
+        bench.ours,
+        "mails/s",
+    )
+    report.add(
+        "roof_ratio", "… against the generator", bench.ours / top, "×", goal=Goal(at_least=0.5), long=True
+    )
+    report.add("own_roof", "C generator to the benchmark's own, quicker sink", own_roof, "mails/s")
+    report.add("own_sink", "one worker to that sink", bench.own, "mails/s")
+    report.add("own_roof_ratio", "… against the generator", bench.own / own_roof, "×")
+    report.add("cpu", "processor time of that worker", probe.cpu_seconds / probe.mails * 1e6, "µs/mail")
+
+
+def others(bench: Bench) -> None:
+    """Other projects on the same work, the same server and the same sink."""
+    letter = bench.folder / "letter"
+    letter.mkdir(exist_ok=True)
+    for name in ("subject.txt", "text.txt"):
+        (letter / name).write_text(words_of(name), encoding="utf-8")
+    (letter / "design.html").write_text(_design(), encoding="utf-8")
+    ours = bench.ours or bench.median(bench.filled().to_smtp_sink)
+    for peer in peers.PEERS:
+        for django in list(peers.DJANGO)[: 1 if bench.quick else None]:
+            best = peers.measure(
+                peer,
+                django=django,
+                server=bench.server,
+                letter=letter,
+                mails=200 if bench.quick else 1_000,
+                first_setting_only=bench.quick,
+            )
+            is_same = django == next(iter(peers.DJANGO))
+            name = peer.module if is_same else f"{peer.module}_django_{django.replace('.', '_')}"
+            how = f"Django {django}, processes × threads: {best.processes} × {best.threads}"
+            bench.report.add(name, f"{peer.name} ({how})", best.rate, "mails/s")
+            goal = Goal(at_least=peer.goal) if is_same else None
+            bench.report.add(
+                f"times_{name}",
+                f"ours against {peer.name}, Django {django}",
+                ours / best.rate,
+                "×",
+                goal=goal,
+                long=True,
+            )
+
+
+def _design() -> str:
+    """Return the HTML that our mails are made from: the compiled design, in the words of Django's templates too."""
+    code = (
+        "import django; django.setup();"
+        "from guestlist.mail import templates; from bench.filling import words_of;"
+        "print(templates.compile_mjml(words_of('design.mjml')))"
+    )
+    environment = Shop("", BUILD).environment(DJANGO_SETTINGS_MODULE="guestlist.settings")
+    return call([sys.executable, "-c", code], seconds=60, env=environment)
+
+
+def delays(bench: Bench) -> None:
+    """Servers that take their time: there connections decide."""
+    _delay(bench, delay_ms=5, connections=64, least=0.8)
+    _delay(bench, delay_ms=50, connections=256, least=0.9)
+
+
+def _delay(bench: Bench, *, delay_ms: int, connections: int, least: float) -> None:
+    filled = bench.filled()
+    size = bench.size or filled.to_sink().size
+    setting = Setting(connections=connections)
+
+    def top() -> float:
+        return roof.of_sink(
+            bench.folder, connections=connections, mails=bench.mails, size=size, delay_ms=delay_ms
+        )
+
+    before = top()
+    ours = bench.median(lambda: filled.to_sink(setting, delay_ms=delay_ms))
+    generator = fmean([before, top()])
+    name = f"delay_{delay_ms}ms"
+    where = f"server answering after {delay_ms} ms, {connections} connections"
+    bench.report.add(f"{name}_roof", f"C generator, {where}", generator, "mails/s")
+    bench.report.add(name, f"one worker, {where}", ours, "mails/s")
+    goal = Goal(at_least=least)
+    bench.report.add(f"{name}_ratio", "… against the generator", ours / generator, "×", goal=goal, long=True)
