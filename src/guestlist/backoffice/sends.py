@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from guestlist.backoffice.access import Staff
+    from guestlist.mail.models import SendQuerySet
     from guestlist.mail.sends import Progress
 
 SIZE = 25
+_DIGITS = 18
+"""Most digits of an id that surely fit into the database's."""
 _ORDER = paging.Order("id", "pk", descending=True)
 
 _DONE = {
@@ -48,25 +51,20 @@ _ACTIONS: dict[str, Callable[..., bool]] = {
 
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
-    """Show the sends, page by page, newest first; with ``part`` only what changes while they go."""
+    """Show the sends, page by page, newest first; with ``part`` what changes of those that are named by ``ids``."""
     staff, now = access.of(request), timezone.now()
     staff.require(Permission.VIEW)
-    visible = Send.objects.visible_to(staff.actor)
-    shown = paging.page(_loaded(visible), _ORDER, request.GET, size=SIZE)
-    context = {
-        "page": shown,
-        "rows": progress_of(shown.rows, now),
-        "following": shown.following,
-        "preceding": shown.preceding,
-    }
+    visible = _loaded(Send.objects.visible_to(staff.actor))
     if "part" in request.GET:
-        return render(request, "backoffice/_sends.html", context)
-    query = request.GET.copy()
-    query["part"] = "1"
-    context |= {
+        shown = visible.filter(pk__in=_ids(request.GET.get("ids", ""))).order_by("-pk")
+        return render(request, "backoffice/_sends.html", {"rows": progress_of(list(shown), now)})
+    page = paging.page(visible, _ORDER, request.GET, size=SIZE)
+    context = {
         **access.context(request),
         "title": _("Sends"),
-        "live": f"?{query.urlencode()}",
+        "rows": progress_of(page.rows, now),
+        "following": page.following,
+        "preceding": page.preceding,
         "can_add": staff.may(Permission.ADD),
     }
     return render(request, "backoffice/sends.html", context)
@@ -131,19 +129,24 @@ def progress_of(sends: Sequence[Send], now: datetime.datetime) -> list[Progress]
 
 def open_ones(staff: Staff, now: datetime.datetime, *, most: int) -> list[Progress]:
     """Return sends that are not over: those that wait for somebody first, then the newest."""
-    visible = Send.objects.visible_to(staff.actor).filter(finished_at=None)
-    ordered = _loaded(visible).order_by(F("held_at").asc(nulls_last=True), "-pk")
+    visible = _loaded(Send.objects.visible_to(staff.actor).filter(finished_at=None))
+    ordered = visible.order_by(F("held_at").asc(nulls_last=True), "-pk")
     return progress_of(list(ordered[:most]), now)
 
 
-def _loaded(sends: Any) -> Any:  # noqa: ANN401 - a QuerySet of our own
+def _ids(text: str) -> list[int]:
+    parts = text.split(",")[:SIZE]
+    return [int(one) for one in parts if one.isascii() and one.isdigit() and len(one) <= _DIGITS]
+
+
+def _loaded(sends: SendQuerySet) -> SendQuerySet:
     return sends.select_related("website", "store_view", "sender", "created_by")
 
 
 def _found(request: HttpRequest, pk: int, needed: Permission = Permission.VIEW) -> Send:
     """Return the send; what may not be seen is not there."""
     actor = access.of(request).actor
-    send: Send | None = _loaded(Send.objects.visible_to(actor)).filter(pk=pk).first()
+    send = _loaded(Send.objects.visible_to(actor)).filter(pk=pk).first()
     if send is None:
         raise Http404
     actor.require(needed, send.website_id)

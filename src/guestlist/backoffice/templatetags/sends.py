@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -187,6 +188,13 @@ def measures(one: Progress) -> list[dict[str, Any]]:
             label = _("%(measure)s, being withdrawn") % {"measure": label}
         shown.append({"code": measure.value, "label": label, "count": _number(count), "query": query})
     return shown
+
+
+@register.filter
+def live(rows: Sequence[Progress]) -> str:
+    """Return the address of what changes of these sends."""
+    ids = ",".join(str(one.send.pk) for one in rows)
+    return f"{reverse('admin:sends')}?part=1&ids={ids}"
 
 
 @register.simple_tag
