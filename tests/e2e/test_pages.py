@@ -200,6 +200,42 @@ def test_staff_form_is_accessible_when_it_has_errors(shop, signed_in, look):
     look(staff, anew=False)
 
 
+def test_way_back_to_being_mailed_is_accessible(shop, signed_in, open_page, look, someone):
+    friend = someone()
+    invite(signed_in(shop, CUSTOMER), shop, friend)
+    visitor = open_page()
+    follow(visitor, shop, shop.mail(friend), "never be invited by Klei & Kamille International again")
+    visitor.get_by_role("button", name="Never invite me again").click()
+    expect(visitor.get_by_role("status")).to_be_visible()
+    look(visitor, anew=False)
+    visitor.get_by_role("link", name="Mail me again").click()
+    visitor.get_by_label("Email").fill("nobody at all")
+    visitor.get_by_role("button", name="Send me that mail").click()
+    expect(visitor.get_by_role("alert")).to_be_visible()
+    look(visitor, anew=False)
+    visitor.get_by_label("Email").fill(friend)
+    visitor.get_by_role("button", name="Send me that mail").click()
+    expect(visitor.get_by_role("heading", name="Look in your mail")).to_be_visible()
+    look(visitor, anew=False)
+
+    staff = signed_in(shop, STAFF)
+    staff.goto(shop.url("/staff/suppressed-addresses/"))
+    for address in ("nobody at all", friend):
+        staff.get_by_role("textbox", name="Address").first.fill(address)
+        staff.get_by_role("button", name="Look up").click()
+        expect(staff.get_by_text(f"“{address}” is not").or_(staff.locator("#found-title"))).to_be_visible()
+        look(staff, anew=False)
+
+    mail = shop.mail(friend, "mail you again?")
+    visitor.goto(shop.url(f"/demo/inbox/{mail['id']}/"))
+    look(visitor)
+    follow(visitor, shop, mail, "Yes, mail me again")
+    look(visitor)
+    visitor.get_by_role("button", name="Yes, mail me again").click()
+    expect(visitor.get_by_role("heading", name="Thank you")).to_be_visible()
+    look(visitor, anew=False)
+
+
 def test_sign_in_of_the_staff_site_is_accessible(shop, page, look):
     page.goto(shop.url("/staff/"))
     look(page)
