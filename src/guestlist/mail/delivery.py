@@ -159,7 +159,11 @@ class _Session:
         self.stop = stop
         self.batches_left = most_batches
         self.inline = True
+        self.feeders = 1
+        self.drained = False
+        """Nothing more is claimed; what was claimed may still be filled in."""
         self.fed = False
+        """Nothing more comes."""
         self.carried = False
         self.failure: BaseException | None = None
         self.ready: deque[Prepared] = deque()
@@ -174,9 +178,11 @@ class _Session:
         self.hungry = threading.Event()
         self.news = threading.Event()
         # SQLite has one writer: threads that wait for each other here need not wait by sleeping there.
+        self.one_writer = connection.vendor == "sqlite"
         self.database: AbstractContextManager[object] = (
-            threading.RLock() if connection.vendor == "sqlite" else nullcontext()
+            threading.RLock() if self.one_writer else nullcontext()
         )
+        self.turn = threading.Lock()
 
     def run(self) -> None:
         """Deliver; whatever happens, what was not handed over is put back."""
@@ -272,23 +278,14 @@ class _Session:
         """Claim and prepare a batch; false when there is nothing more."""
         if self.fed:
             return False
-        delivery = self.delivery
-        if self.batches_left == 0 or self.stop():
-            self.fed = True
-            return False
         with self.database:
-            now = delivery.clock()
-            batch = delivery.feeder.claim(now=now)
+            now = self.delivery.clock()
+            batch = self._claimed(now)
             if batch is None:
-                self.fed = True
+                # Others may still be filling in what they claimed.
+                self.fed = self.inline
                 return False
-            if self.batches_left is not None:
-                self.batches_left -= 1
-            self.tally.claimed += len(batch.rows)
-            self.leases |= {row.pk: batch.lease_until for row in batch.rows}
-            # New sets: another thread may be going through the old ones.
-            self.senders = self.senders | {row.sender_id for row in batch.rows}
-            self.sends = self.sends | {row.send_id for row in batch.rows if row.send_id is not None}
+            delivery = self.delivery
             prepared, lost = preparing.prepare(
                 batch.rows, kinds=delivery.kinds, signer=delivery.signer, now=now
             )
@@ -300,23 +297,40 @@ class _Session:
         self.ready.extend(prepared)
         return True
 
+    def _claimed(self, now: datetime.datetime) -> feeding.Batch | None:
+        with self.turn:
+            if self.batches_left == 0 or self.stop():
+                return None
+            batch = self.delivery.feeder.claim(now=now)
+            if batch is None:
+                return None
+            if self.batches_left is not None:
+                self.batches_left -= 1
+            self.tally.claimed += len(batch.rows)
+            self.leases |= {row.pk: batch.lease_until for row in batch.rows}
+            # New sets: another thread may be going through the old ones.
+            self.senders = self.senders | {row.sender_id for row in batch.rows}
+            self.sends = self.sends | {row.send_id for row in batch.rows if row.send_id is not None}
+            return batch
+
     def _run_threads(self) -> None:
         self.inline = False
         until = time.monotonic() + _LONGEST_SESSION
-        feeder = threading.Thread(
-            target=self._guarded, args=(lambda: self._keep_feeding(until),), name="feed"
-        )
-        recorder = threading.Thread(target=self._guarded, args=(self._keep_recording,), name="record")
-        feeder.start()
-        recorder.start()
+        # Two that claim and fill in: while one waits for the database, the other one works.
+        self.feeders = 1 if self.one_writer else 2
+        works = [(lambda: self._keep_feeding(until), "feed")] * self.feeders
+        works.append((self._keep_recording, "record"))
+        threads = [threading.Thread(target=self._guarded, args=(work,), name=name) for work, name in works]
+        for thread in threads:
+            thread.start()
         try:
             self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
         finally:
-            self.fed = self.carried = True
+            self.drained = self.fed = self.carried = True
             self.hungry.set()
             self.news.set()
-            feeder.join()
-            recorder.join()
+            for thread in threads:
+                thread.join()
             self.inline = True
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -324,17 +338,22 @@ class _Session:
             work()
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that joins
             self.failure = error
+            self.drained = self.fed = True
         finally:
-            self.fed = True
             connections.close_all()
 
     def _keep_feeding(self, until: float) -> None:
-        while not self.fed:
-            if len(self.ready) >= _AT_ONCE:
-                self.hungry.wait(_RECORD_EVERY)
-                self.hungry.clear()
-            elif time.monotonic() > until or not self._feed():
-                self.fed = True
+        try:
+            while not self.drained:
+                if len(self.ready) >= _AT_ONCE:
+                    self.hungry.wait(_RECORD_EVERY)
+                    self.hungry.clear()
+                elif time.monotonic() > until or not self._feed():
+                    self.drained = True
+        finally:
+            with self.turn:
+                self.feeders -= 1
+                self.fed = self.fed or self.feeders == 0
 
     def _keep_recording(self) -> None:
         while True:
