@@ -100,7 +100,8 @@ class Copied:
         ):
             shop.release()
             first = sinks.first_connection(port, seconds=_START_SECONDS)
-            _wait(shop.is_settled, lambda: shop.states()["sent"], workers)
+            # Asked seldom: here nothing else tells when it is worth asking.
+            _wait(shop.is_settled, lambda: shop.states()["sent"], workers, every=0.05)
             last = time.monotonic()
             _check(shop, self.mails)
         return Run(self.mails, last - first)
@@ -115,7 +116,7 @@ class Copied:
         ):
             shop.release()
             first = sinks.first_connection(smart.port, seconds=_START_SECONDS)
-            _wait(shop.is_settled, lambda: log.stat().st_size, workers)
+            _wait(shop.is_settled, lambda: log.stat().st_size, workers, every=0.05)
             last = time.monotonic()
             _check(shop, self.mails)
         return Run(self.mails, last - first)
