@@ -163,6 +163,7 @@ def _sent_again(
     delivery: Delivery | None,
     now: datetime.datetime,
 ) -> Send | None:
+    members = sending.release_doubtful(members, now=now)
     again = [one.pk for one in members if one.status != Status.NOT_SENT]
     Invitation.objects.filter(pk__in=again).update(resends=F("resends") + 1)
     return queue(

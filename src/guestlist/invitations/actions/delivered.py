@@ -39,6 +39,16 @@ _DELIVERY = {
 
 def record(outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
     """Move what was handed over or bounced, and write down how the rest fared, in a few statements for all."""
+    while outcomes:
+        # One that was canceled in a worker's hands and restored has two mails: each is told of, one after the other.
+        first = {one.message.subject_id: one for one in reversed(outcomes)}
+        _record(list(first.values()), now)
+        if len(first) == len(outcomes):
+            return
+        outcomes = [one for one in outcomes if first[one.message.subject_id] is not one]
+
+
+def _record(outcomes: Sequence[Outcome], now: datetime.datetime) -> None:
     left = _first_leaving([one for one in outcomes if one.verdict == Verdict.ACCEPTED], now)
     by_id = {one.message.subject_id: one for one in outcomes if one.message.pk not in left}
     if not by_id:

@@ -123,14 +123,31 @@ def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: da
             discard_joined(joined, actor=actor, now=now)
         else:
             require_mailable(fresh)
-            if fresh.status != Status.NOT_SENT:
+            needing = release_doubtful([fresh], now=now)
+            if needing and fresh.status != Status.NOT_SENT:
                 fresh.resends += 1
                 fresh.save(update_fields=["resends"])
-            queue([fresh], config=config, ready_at=now, now=now)
+            queue(needing, config=config, ready_at=now, now=now)
     invitation.refresh_from_db()
     if joined:
         # After the transaction: the discard stays.
         raise AlreadyCustomer
+
+
+def release_doubtful(invitations: Iterable[Invitation], *, now: datetime.datetime) -> list[Invitation]:
+    """Let mails leave that are held because they are in doubt, each under its Message-ID; each must be locked.
+
+    Returns the other invitations: those that need a mail of their own.
+    """
+    needing = []
+    for one in invitations:
+        is_doubtful = one.delivery == Delivery.IN_DOUBT and one.mail_id is not None
+        if is_doubtful and mail.release_held(message_id=one.mail_id, now=now):
+            one.delivery = Delivery.QUEUED
+            one.save(update_fields=["delivery"])
+        else:
+            needing.append(one)
+    return needing
 
 
 def require_permitted(invitation: Invitation, actor: Actor) -> None:
