@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -467,7 +467,7 @@ def _nameless(answer: Answer, recipient: str) -> Answer:
     """Return the answer without the address: servers repeat it, but what is kept must not outlive its erasure."""
     if recipient.lower() not in answer.text.lower():
         return answer
-    return replace(answer, text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
+    return answer._replace(text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
 
 
 def _settled(prepared: Prepared, answer: Answer, now: datetime.datetime) -> Settled:

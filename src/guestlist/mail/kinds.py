@@ -62,8 +62,7 @@ class Verdict(enum.StrEnum):
     """Its reader called it spam, after it was handed over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one outbox row: the server's answer, its enhanced code or our reason code, and when."""
 
     message: Row

@@ -225,7 +225,7 @@ def _timed(settled: Sequence[Settled], now: datetime.datetime, jitter: Callable[
             ready_at = now + _pause(one, jitter)
             until = first.get(one.outcome.message.pk, now) + GIVE_UP_AFTER
             if ready_at > min(until, one.not_after or until):
-                one, ready_at = replace(one, outcome=replace(one.outcome, verdict=Verdict.FAILED)), None  # noqa: PLW2901
+                one, ready_at = replace(one, outcome=one.outcome._replace(verdict=Verdict.FAILED)), None  # noqa: PLW2901
         timed.append(_Ready(one, ready_at))
     return timed
 
