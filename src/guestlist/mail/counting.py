@@ -6,13 +6,13 @@ no row that workers queue for. Each mail of a send stands in one measure at a ti
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import Min, Sum
 
 from guestlist.mail.models import Delta, Measure, MessageState, SenderMinute, SendTotal
 
@@ -141,16 +141,11 @@ def totals(*, send_ids: Collection[int]) -> dict[int, dict[Measure, int]]:
 def rates(*, send_ids: Collection[int], now: datetime.datetime) -> dict[int, float]:
     """Return how many mails a second of each send came to an end within the last minute."""
     since = now - timedelta(minutes=1)
-    sums: dict[int, int] = defaultdict(int)
-    first: dict[int, datetime.datetime] = {}
     rows = Delta.objects.filter(send__in=send_ids, at__gte=since, measure__in=ENDED, amount__gt=0)
-    for send, amount, at in rows.values_list("send", "amount", "at"):
-        sums[send] += amount
-        first[send] = min(first.get(send, at), at)
-    return {
-        one: sums[one] / max((now - first[one]).total_seconds(), 1.0) if sums[one] else 0.0
-        for one in send_ids
-    }
+    rates = dict.fromkeys(send_ids, 0.0)
+    for send, amount, first in rows.values_list("send").annotate(Sum("amount"), Min("at")):
+        rates[send] = amount / max((now - first).total_seconds(), 1.0)
+    return rates
 
 
 def of_sender(*, sender_id: int, since: datetime.datetime) -> dict[Measure, int]:
