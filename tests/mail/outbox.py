@@ -9,8 +9,9 @@ from email.policy import default
 from typing import Any
 
 from guestlist.mail import actions
+from guestlist.mail.delivery import Delivery
 from guestlist.mail.kinds import Outcome, Values
-from guestlist.mail.models import Message
+from guestlist.mail.models import Message, Send, SenderIdentity
 from guestlist.mail.transport import Answer, OneByOne, Parcel, Result
 from guestlist.stores.models import StoreView, Website
 
@@ -104,6 +105,17 @@ class Friends:
         )
 
 
+def make_send(store_view: StoreView, subjects: range, *, now: datetime.datetime = NOW, **changes) -> Send:
+    """Queue mails as a bulk send."""
+    sender = SenderIdentity.objects.get(website=store_view.website, code=changes.pop("sender", "general"))
+    fields: dict[str, Any] = {"created_at": now, "ready_at": now}
+    send = Send.objects.create(
+        website=store_view.website, store_view=store_view, sender=sender, **(fields | changes)
+    )
+    queue(store_view, subjects, now=now, ready_at=send.ready_at, sender=sender.code, send=send)
+    return send
+
+
 def mail_of(parcel: Parcel) -> EmailMessage:
     """Return a handed-over mail as its reader gets it."""
     mail = email.message_from_bytes(parcel.content, policy=default)
@@ -146,3 +158,17 @@ class Clock:
 
     def forward(self, **delta):
         self.now += datetime.timedelta(**delta)
+
+
+def worker(
+    kind: Friends, transport: OneByOne, *, clock: Clock | None = None, size: int = 500, name: str = "one"
+) -> Delivery:
+    """Return a worker's delivery that claims so many at a time."""
+    return Delivery(
+        kinds=[kind],
+        transport=transport,
+        worker=name,
+        clock=clock or Clock(),
+        batch_size=lambda _website: size,
+        jitter=lambda: 0.5,
+    )

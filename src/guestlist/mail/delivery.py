@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 
-from guestlist.mail import claiming, feeding, preparing, recording, recovery
+from guestlist.mail import claiming, feeding, pacing, preparing, recording, recovery
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import Send, SenderIdentity
@@ -290,6 +290,7 @@ class _Session:
                 batch.rows, kinds=delivery.kinds, signer=delivery.signer, now=now
             )
             prepared, later = feeding.within_domains(prepared, is_bulk=batch.is_bulk, now=now)
+            pacing.give_back(batch.limits, count=len(batch.rows) - len(prepared), now=now)
             for moment, ids in later.items():
                 claiming.release(ids=ids, worker=delivery.worker, ready_at=moment, code="domain_limit")
                 self._forget(ids)

@@ -38,6 +38,8 @@ class Batch:
     rows: list[Row]
     lease_until: datetime.datetime
     is_bulk: bool
+    limits: list[Limit]
+    """What they were taken under."""
 
 
 @dataclass(slots=True)
@@ -101,7 +103,7 @@ class Feeder:
             if lane.send.started_at is None:
                 lane.send.started_at = now
                 Send.objects.filter(pk=lane.send.pk, started_at=None).update(started_at=now)
-        return Batch(rows, lease_until, lane.send is not None)
+        return Batch(rows, lease_until, lane.send is not None, opened.limits)
 
 
 def within_domains(
@@ -133,9 +135,19 @@ def _may_start(send: Send, now: datetime.datetime) -> bool:
     options = config.resolve(Delivery, config.at(send.store_view)).value
     if not hours.is_open(options, time_zone=send.store_view.time_zone, now=now):
         return False
-    if send.started_at is None and send.not_after is not None and send.not_after < now:
+    if send.started_at is None and _is_late(send, options, now):
         held = Send.objects.running().filter(pk=send.pk, started_at=None)
         if held.update(held_at=now, held_reason=LATE):
             log.warning("Send %s is held: it was due before %s.", send.pk, send.not_after)
         return False
     return True
+
+
+def _is_late(send: Send, options: Delivery, now: datetime.datetime) -> bool:
+    if send.not_after is None:
+        return False
+    if send.ready_at is None:
+        return send.not_after < now
+    # One that is due at night is not late because it waits for the morning.
+    opens_at = hours.opens_at(options, time_zone=send.store_view.time_zone, now=send.ready_at)
+    return send.not_after + (opens_at - send.ready_at) < now
