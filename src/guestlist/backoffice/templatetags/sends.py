@@ -127,7 +127,7 @@ def _going(one: Progress) -> str:
         return _("The rest is tried again later, as its mail servers asked.")
     said = " · ".join(filter(None, (_rate(one.per_second), _left(one))))
     return said or (
-        _("Nothing left within the last minute.") if one.done else _("The first mails leave soon.")
+        _("No mail went out within the last minute.") if one.done else _("The first mails leave soon.")
     )
 
 
