@@ -152,7 +152,7 @@ def test_names_are_tried_in_order_and_fit_into_the_outbox(tmp_path):
     assert names == [f"{names[0][:-1]}{number}" for number in (1, 2, 3)]
     assert all(len(name) <= 40 and "/" not in name for name in names)
     assert all(one.folder.parent == tmp_path for one in taken)
-    assert next(journal.names())
+    assert next(journal.names(tmp_path))
 
 
 def test_a_name_that_is_free_again_is_taken_again(tmp_path):
@@ -163,7 +163,14 @@ def test_a_name_that_is_free_again_is_taken_again(tmp_path):
     second.close()
     third.close()
 
-    assert names == ["shop-1", "shop-2", "shop-1"]
+    assert names[0] == names[2] != names[1]
+
+
+def test_two_machines_that_are_called_the_same_have_workers_of_different_names(tmp_path):
+    names = {next(journal.names(tmp_path / machine, "shop")) for machine in ("one", "other")}
+
+    assert len(names) == 2
+    assert next(journal.names(tmp_path / "one", "shop")) in names
 
 
 def test_a_full_file_is_followed_by_another_and_dropped_when_all_is_recorded(held):

@@ -15,6 +15,7 @@ STATES = {
     MessageState.LEASED: _("Being sent"),
     MessageState.SENT: _("Handed over"),
     MessageState.WITHDRAWN: _("Withdrawn"),
+    MessageState.BOUNCED: _("Bounced"),
     MessageState.FAILED: _("Failed"),
     MessageState.HELD: _("Held"),
 }

@@ -15,6 +15,7 @@ import logging
 import mmap
 import os
 import re
+import secrets
 import socket
 import struct
 import threading
@@ -209,11 +210,18 @@ def _read(path: Path) -> dict[int, Mark]:
     return said
 
 
-def names(base: str = "") -> Iterator[str]:
-    """Return the names that a worker of this machine may have, in the order they are tried: the same after each start."""
-    stem = re.sub(r"[^A-Za-z0-9.-]", "-", base or socket.gethostname())[:30] or "worker"
+def names(root: Path, base: str = "") -> Iterator[str]:
+    """Return the names that a worker of this machine may have, in the order they are tried: the same after each start.
+
+    They carry a number that was drawn when the journals' folder was made: two machines that are called the same must not
+    take each other's mails for their own, and a worker that lost its journal must not have its old name.
+
+    :raises OSError: when the folder cannot be written.
+    """
+    stem = re.sub(r"[^A-Za-z0-9.-]", "-", base or socket.gethostname())[:24] or "worker"
+    drawn = _drawn(root)
     for number in range(1, _MOST_WORKERS + 1):
-        yield f"{stem}-{number}"
+        yield f"{stem}-{drawn}-{number}"
 
 
 def take_first(root: Path, base: str = "") -> Journal:
@@ -222,7 +230,24 @@ def take_first(root: Path, base: str = "") -> Journal:
     :raises JournalInUseError: when all are held.
     :raises OSError: when the folder cannot be written.
     """
-    for name in names(base):
+    for name in names(root, base):
         with contextlib.suppress(JournalInUseError):
             return Journal.take(root, name)
     raise JournalInUseError(base)
+
+
+def _drawn(root: Path) -> str:
+    """Return the number of a folder of journals, drawn when it is first asked for."""
+    root.mkdir(parents=True, exist_ok=True)
+    file = root / "machine"
+    if not file.exists():
+        made = root / f".machine.{os.getpid()}.{secrets.token_hex(4)}"
+        made.write_text(secrets.token_hex(4), encoding="ascii")
+        try:
+            # A link fails when another process was faster, whose number then counts.
+            os.link(made, file)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return file.read_text(encoding="ascii").strip()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
-from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, mailbox, pacing, trials
+from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, mailbox, pacing, returned, trials
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
@@ -51,8 +51,14 @@ def all_jobs(
 
 
 def upkeep() -> list[Job]:
-    """Return the jobs that keep what delivery needs in order; it does no harm when several run them."""
-    mailboxes = [Job("bounces", 60, _collect)] if settings.GUESTLIST_BOUNCE_MAILBOX else []
+    """Return the jobs that keep what delivery needs in order; it does no harm when several run them.
+
+    :raises ImproperlyConfigured: when GUESTLIST_BOUNCE_MAILBOX cannot be read or is unsafe.
+    """
+    mailboxes = []
+    if url := settings.GUESTLIST_BOUNCE_MAILBOX:
+        mailbox.Mailbox.parse(url)  # what is wrong with it shows at the start
+        mailboxes.append(Job("bounces", 60, _collect))
     return [
         *mailboxes,
         Job("figures", 5, _fold),
@@ -123,6 +129,7 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     pacing.forget_old(now=now)
     lifting.forget_old(now)
     trials.forget_old(now)
+    returned.forget_old(now=now)
     return False
 
 
