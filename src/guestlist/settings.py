@@ -6,6 +6,7 @@ What is missing or unsafe fails loudly at the start, with the name of the variab
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -91,10 +92,62 @@ GUESTLIST_ADDRESS_KEY = _secret("GUESTLIST_ADDRESS_KEY").encode()
 GUESTLIST_LOCKS = _environment("GUESTLIST_LOCKS")
 """Options that the operator fixes for the whole installation: ``invitations.batch_size=200;…``."""
 GUESTLIST_SMTP_URL = _environment("GUESTLIST_SMTP_URL")
+
+
+def _mail_api_settings(text: str) -> dict[str, Any]:
+    """Return what the provider's API needs, as django-anymail names it: keys in capitals, addresses only by https."""
+    name = "GUESTLIST_MAIL_API_SETTINGS"
+    try:
+        given = json.loads(text or "{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        message = f'{name} must be a JSON object like {{"POSTMARK_SERVER_TOKEN": "…"}}.'
+        raise ImproperlyConfigured(message)
+    for key, value in given.items():
+        parts = urlsplit(value) if key.endswith("_API_URL") and isinstance(value, str) else None
+        inside = parts is not None and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        if parts is not None and parts.scheme != "https" and not inside:
+            message = f"{name} would send its keys in the clear: {key} must begin with https://."
+            raise ImproperlyConfigured(message)
+        if key in {"WEBHOOK_SECRET", "DEBUG_API_REQUESTS"}:
+            # The second prints every mail, with the links in it.
+            message = f"{name} must not have {key}."
+            raise ImproperlyConfigured(message)
+    return given
+
+
+def _webhook_secret(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z0-9._~-]+:[A-Za-z0-9._~-]{16,}", text):
+        message = (
+            "GUESTLIST_MAIL_API_WEBHOOK_SECRET must be name:password of letters, digits and . _ ~ -, "
+            "the password of at least 16 of them."
+        )
+        raise ImproperlyConfigured(message)
+    return text
+
+
+def _mail_api_connections(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 64:  # noqa: PLR2004 - said below
+        message = "GUESTLIST_MAIL_API_CONNECTIONS must be a number from 1 to 64."
+        raise ImproperlyConfigured(message)
+    return int(text)
+
+
+GUESTLIST_MAIL_API = _environment("GUESTLIST_MAIL_API").lower()
+"""The provider that takes mail over HTTP, in place of a mail server: ``postmark``, …"""
+GUESTLIST_MAIL_API_CONNECTIONS = _mail_api_connections(_environment("GUESTLIST_MAIL_API_CONNECTIONS", "8"))
+GUESTLIST_MAIL_API_WEBHOOK_SECRET = _webhook_secret(_environment("GUESTLIST_MAIL_API_WEBHOOK_SECRET"))
+"""What the provider shows when it tells of a bounce, ``name:password``; without it nobody may tell."""
+ANYMAIL = _mail_api_settings(_environment("GUESTLIST_MAIL_API_SETTINGS"))
+if GUESTLIST_MAIL_API and GUESTLIST_SMTP_URL:
+    raise ImproperlyConfigured("Set GUESTLIST_SMTP_URL or GUESTLIST_MAIL_API, not both: mail goes one way.")
 GUESTLIST_JOURNAL_DIR = Path(_environment("GUESTLIST_JOURNAL_DIR", str(DATA / "journal"))).resolve()
 """Where workers write down what they hand over; on a disk of the machine they run on."""
 GUESTLIST_WORKER = _environment("GUESTLIST_WORKER")
 """What this machine's workers are called; the name of the machine where it is empty."""
+GUESTLIST_BROKER_URL = _environment("GUESTLIST_BROKER_URL")
+"""Who tells workers when, where they run on Celery: ``redis://…``, ``amqp://…``."""
 
 
 def _return_path(address: str) -> str:

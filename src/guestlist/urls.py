@@ -8,10 +8,12 @@ from django.views.static import serve
 
 from guestlist.backoffice import urls as backoffice
 from guestlist.storefront import urls as storefront
+from guestlist.worker import hooks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/", include(backoffice.urlpatterns)),
     path("health/", include(backoffice.health_urlpatterns)),
+    path("hooks/mail/<slug:provider>/", hooks.told, name="mail_hook"),
 ]
 
 if settings.DEMO or settings.DEBUG:

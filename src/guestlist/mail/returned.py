@@ -91,6 +91,14 @@ def record(returned: Returned, *, kinds: Iterable[Kind], now: datetime.datetime)
     return written
 
 
+def is_first(*, source: str, key: str, now: datetime.datetime) -> bool:
+    """Remember a report, in the caller's transaction; tell whether it was unknown.
+
+    Two that come at the same moment wait for each other here.
+    """
+    return Report.objects.get_or_create(source=source, key=key, defaults={"at": now})[1]
+
+
 def forget_old(*, now: datetime.datetime) -> int:
     """Delete the memory of reports that nobody sends again; returns how many."""
     return Report.objects.filter(at__lt=now - REMEMBERED).delete()[0]
@@ -129,13 +137,11 @@ def _record(returned: Returned, kinds: dict[str, Kind], now: datetime.datetime) 
 
 
 def _is_new(returned: Returned, now: datetime.datetime) -> bool:
-    """Remember the report; tell whether it was unknown. Two that come at the same moment wait for each other here."""
+    """Remember the report; tell whether it was unknown."""
     names = [(returned.source, returned.key)]
     if returned.verdict is Verdict.COMPLAINED:
         names.append((_COMPLAINED_ONCE, str(returned.message_id)))
-    return all(
-        Report.objects.get_or_create(source=source, key=key, defaults={"at": now})[1] for source, key in names
-    )
+    return all(is_first(source=source, key=key, now=now) for source, key in names)
 
 
 def _suppress(returned: Returned, row: Row, kind: Kind, now: datetime.datetime) -> None:

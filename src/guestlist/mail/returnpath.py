@@ -33,8 +33,18 @@ def address_for(*, message_id: int) -> str | None:
     if not settings.GUESTLIST_RETURN_PATH:
         return None
     local_part, domain = _parts(settings.GUESTLIST_RETURN_PATH)
+    return f"{local_part}+{tag_for(message_id=message_id)}@{domain}"
+
+
+def tag_for(*, message_id: int) -> str:
+    """Return the signed tag of the mail with this number, 38 hexadecimal digits, with or without a return path."""
     head = _HEAD.pack(_VERSION, message_id)
-    return f"{local_part}+{(head + _sign(head)).hex()}@{domain}"
+    return (head + _sign(head)).hex()
+
+
+def opened_tag(tag: str) -> int | None:
+    """Return the number of the mail that a bare tag was made for, or None when it is none of ours."""
+    return opened(f"+{tag}@") if len(tag) == 2 * (_HEAD.size + _SIGNATURE) else None
 
 
 def opened(text: str) -> int | None:

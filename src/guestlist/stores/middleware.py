@@ -17,7 +17,7 @@ from guestlist.stores.models import StoreView
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-UNPREFIXED = ("/staff/", "/api/", "/health/", "/demo/", "/static/", "/media/")
+UNPREFIXED = ("/staff/", "/api/", "/health/", "/hooks/", "/demo/", "/static/", "/media/")
 """Paths that belong to the installation and to no store view."""
 
 

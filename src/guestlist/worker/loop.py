@@ -6,14 +6,14 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from guestlist.mail import journal
+from guestlist.mail import journal, providers
 from guestlist.mail.journal import Journal, JournalInUseError
 from guestlist.mail.transport import Server, SmtpTransport, Transport
 from guestlist.worker import jobs
@@ -28,7 +28,7 @@ LONGEST_PAUSE = 60.0
 
 
 @dataclass(slots=True)
-class _Turn:
+class Turn:
     """When a job's turn is, by the monotonic clock, and how often in a row it failed."""
 
     job: Job
@@ -44,7 +44,7 @@ def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE) -> No
     """
     log.info("worker started jobs=%s", ",".join(job.name for job in work))
     threads = [
-        threading.Thread(target=_keep_doing, args=(_Turn(job), stop, idle), name=job.name) for job in work
+        threading.Thread(target=_keep_doing, args=(Turn(job), stop, idle), name=job.name) for job in work
     ]
     for thread in threads:
         thread.start()
@@ -60,7 +60,7 @@ def main() -> int:
         signal.signal(number, lambda _number, _frame: stop.set())
     transport = configured_transport()
     if transport is None:
-        log.warning("GUESTLIST_SMTP_URL is not set: mail waits in the outbox until it is.")
+        log.warning("Neither GUESTLIST_SMTP_URL nor GUESTLIST_MAIL_API is set: mail waits in the outbox.")
     held = taken_journal()
     log.info("worker name=%s", held.name)
     try:
@@ -76,10 +76,16 @@ def main() -> int:
 
 
 def configured_transport() -> Transport | None:
-    """Return the way to the mail server that the environment names, or None.
+    """Return the way to the mail server or the provider's API that the environment names, or None.
 
-    :raises ImproperlyConfigured: when GUESTLIST_SMTP_URL cannot be read or is unsafe.
+    :raises ImproperlyConfigured: when GUESTLIST_SMTP_URL cannot be read or is unsafe, or the API cannot be used.
     """
+    provider = providers.configured()
+    if provider is not None:
+        # Here, because what it is built on need not be installed.
+        from guestlist.mail.api import ApiTransport
+
+        return ApiTransport(provider, connections=settings.GUESTLIST_MAIL_API_CONNECTIONS)
     url = settings.GUESTLIST_SMTP_URL
     return SmtpTransport(Server.parse(url)) if url else None
 
@@ -100,22 +106,22 @@ def taken_journal() -> Journal:
         raise ImproperlyConfigured("256 workers run on this machine already; no journal is left.") from error
 
 
-def _keep_doing(turn: _Turn, stop: threading.Event, idle: float) -> None:
+def _keep_doing(turn: Turn, stop: threading.Event, idle: float) -> None:
     try:
         while not stop.is_set():
-            if time.monotonic() < turn.due or not _do(turn, stop):
+            if time.monotonic() < turn.due or not do(turn, stop.is_set):
                 stop.wait(min(idle, max(turn.due - time.monotonic(), 0.01)))
     finally:
         connections.close_all()
 
 
-def _do(turn: _Turn, stop: threading.Event) -> bool:
-    """Run one job once and set its next turn; returns whether it has more to do right now."""
+def do(turn: Turn, stopping: Callable[[], bool]) -> bool:
+    """Run one job once and set its next turn, the later the more often it failed; returns whether it has more right now."""
     close_old_connections()
     more = False
     pause = turn.job.every
     try:
-        more = turn.job.run(stop.is_set)
+        more = turn.job.run(stopping)
         turn.failures = 0
     except (OperationalError, InterfaceError, NoServerError) as fault:
         pause = _pause(turn)
@@ -129,6 +135,6 @@ def _do(turn: _Turn, stop: threading.Event) -> bool:
     return more
 
 
-def _pause(turn: _Turn) -> float:
+def _pause(turn: Turn) -> float:
     turn.failures += 1
     return min(2.0 ** min(turn.failures, 10), LONGEST_PAUSE)
