@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 import traceback
@@ -62,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = commands.add_parser("worker", help="send mail and do the other work that waits")
     worker.set_defaults(run=_worker, takes_rest=False)
+
+    celery = commands.add_parser(
+        "celery", help="do the worker's work over many machines, on Celery", add_help=False
+    )
+    celery.set_defaults(run=_celery, takes_rest=True)
 
     bounces = commands.add_parser(
         "bounces",
@@ -176,6 +182,16 @@ def _worker(_options: argparse.Namespace, _rest: list[str]) -> int:
     from guestlist.worker import loop
 
     return loop.main()
+
+
+def _celery(_options: argparse.Namespace, rest: list[str]) -> int:
+    if importlib.util.find_spec("celery") is None:
+        sys.exit("Celery is an extra that is not installed here: pip install 'guestlist[celery]'")
+    _set_up_django()
+    from guestlist.worker import celery
+
+    status: int = celery.app.start(rest)
+    return status
 
 
 def _check(options: argparse.Namespace, rest: list[str]) -> int:
