@@ -558,6 +558,25 @@ def test_command_goes_on_when_a_setting_is_unusable(shop, settings, capsys):
     assert len(found) > 6
 
 
+def test_command_looks_at_a_providers_api_in_the_place_of_a_server(shop, settings, capsys):
+    settings.GUESTLIST_MAIL_API, settings.ANYMAIL = "postmark", {}
+    settings.GUESTLIST_RETURN_PATH = "bounces@elsewhere.example"
+
+    assert command.main(as_json=True) == 1
+    found = {one["code"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert "POSTMARK_SERVER_TOKEN" in found["unusable_setting"]["message"]
+    assert found["webhook_missing"]["level"] == "problem"
+    assert (found["api_ok"]["level"], found["reverse_provider"]["subject"]) == ("ok", "postmark")
+    assert "server_missing" not in found
+    assert not [one for one in found.values() if "elsewhere" in one["subject"]]
+
+    settings.ANYMAIL = {"POSTMARK_SERVER_TOKEN": "token-7"}
+    settings.GUESTLIST_MAIL_API_WEBHOOK_SECRET = "hook:0123456789abcdef"
+    command.main(as_json=True)
+    found = {one["code"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert not {"unusable_setting", "webhook_missing"} & set(found)
+
+
 def test_command_goes_on_when_a_sender_is_unusable(shop, settings, capsys):
     SenderIdentity.objects.create(website=shop, code="sales", name="x", address='"a b"@shop.example')
     command.main(addresses=["192.0.2.1"])

@@ -167,6 +167,19 @@ INACTIVE = (
             Result.REFUSED_US,
             "422",
         ),
+        (
+            Said(
+                422,
+                {
+                    "ErrorCode": 300,
+                    "Message": "Error parsing 'To': Illegal domain 'sender-suspended.example'.",
+                },
+            ),
+            Result.FAILED,
+            "failed",
+        ),
+        (Said(400, "Illegal domain 'sender-suspended.example' in to"), Result.FAILED, "400"),
+        (Said(302, "", {"Location": "/elsewhere"}), Result.REFUSED_US, "302"),
         (Said(401, {"ErrorCode": 10, "Message": "Bad token"}), Result.REFUSED_US, "401"),
         (Said(403, "no"), Result.REFUSED_US, "403"),
         (Said(413, "too large"), Result.FAILED, "413"),

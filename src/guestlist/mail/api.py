@@ -44,7 +44,7 @@ _THEIRS = frozenset(
     }
 )
 """The headers that a provider writes itself."""
-_TAKEN = frozenset({"sent", "queued", "unknown"})
+_TAKEN = frozenset({"sent", "queued"})
 # Not this mail's fault, and no other of the sender's will fare better.
 _REFUSES_US = frozenset({401, 402, 403, 404, 405, 407})
 _LATER = frozenset({408, 425, 429})
@@ -53,6 +53,7 @@ _ABOUT_SENDER = re.compile(
     r"domain (?:is )?not|suspended|quota|credits",
     re.IGNORECASE,
 )
+_DOMAIN = re.compile(r"\S+\.\S+")
 
 
 class ApiTransport:
@@ -186,11 +187,14 @@ def _content(part: MIMEPart | None) -> str:
 def _delivered(backend: Backend, message: AnymailMessage) -> Answer:
     """Return what came of handing a message over. Never raises for what the provider does."""
     try:
-        backend.open()
+        if backend.open():
+            # Nobody who answers for the provider may send mail and key elsewhere.
+            backend.session.max_redirects = 0
         backend.send_messages([message])
     except requests.RequestException as error:
-        response = getattr(error, "response", None)
-        return _no_answer(error) if response is None else of_error(response)
+        cause = error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
+        response = error.response if error.response is not None else cause.response
+        return _no_answer(cause) if response is None else of_error(response)
     except AnymailError as error:
         # Before anything is sent: this mail has what the provider has no place for.
         return Answer(Result.FAILED, "unsupported", reports.nameless(str(error)))
@@ -201,12 +205,13 @@ def _delivered(backend: Backend, message: AnymailMessage) -> Answer:
         log.exception("An answer of %s cannot be read.", backend.esp_name)
         return _unreadable(response)
     status, response = message.anymail_status, message.anymail_status.esp_response
-    said = reports.nameless(response.text)
-    if status.status & _TAKEN:
+    words, said = status.status or set(), reports.nameless(response.text)
+    # Not every provider says more than that it took the mail.
+    if words & _TAKEN or (words == {"unknown"} and response.ok):
         return Answer(Result.ACCEPTED, str(response.status_code), str(status.message_id or "")[:200])
-    if "rejected" in status.status:
+    if "rejected" in words:
         return Answer(Result.BOUNCED, "rejected", said)
-    return Answer(Result.FAILED, "invalid" if "invalid" in status.status else "failed", said)
+    return Answer(Result.FAILED, "invalid" if "invalid" in words else "failed", said)
 
 
 def of_error(response: requests.Response) -> Answer:
@@ -216,7 +221,8 @@ def of_error(response: requests.Response) -> Answer:
         return _unreadable(response)
     if status >= 500 or status in _LATER:  # noqa: PLR2004
         return Answer(Result.DEFERRED, str(status), said, again_after=_again_after(response))
-    if status in _REFUSES_US or 300 <= status < 400 or _ABOUT_SENDER.search(said):  # noqa: PLR2004
+    # Without domains: whoever is invited has chosen theirs, and it may be sender-suspended.example.
+    if status in _REFUSES_US or 300 <= status < 400 or _ABOUT_SENDER.search(_DOMAIN.sub(" ", said)):  # noqa: PLR2004
         return Answer(Result.REFUSED_US, str(status), said)
     return Answer(Result.FAILED, str(status), said)
 
@@ -226,9 +232,8 @@ def _unreadable(response: requests.Response) -> Answer:
     return Answer(Result.REFUSED_US, "unreadable_answer", reports.nameless(response.text))
 
 
-def _no_answer(error: requests.RequestException) -> Answer:
+def _no_answer(cause: requests.RequestException) -> Answer:
     """Return what it means that there was none: nobody there, or nobody knows whether it was taken."""
-    cause = error.__cause__ or error
     words = reports.nameless(str(cause))
     inner = cause.args[0] if cause.args else None
     not_begun = isinstance(inner, MaxRetryError) and isinstance(inner.reason, NewConnectionError)

@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 if TYPE_CHECKING:
     import datetime
 
+    import requests
     from anymail.message import AnymailMessage
     from django.http import HttpRequest
 
@@ -33,6 +34,7 @@ class Backend(Protocol):
     """A way to a provider's API, as django-anymail has it."""
 
     esp_name: str
+    session: requests.Session
 
     def open(self) -> bool:
         """Make ready to send, where that is not done yet."""

@@ -16,11 +16,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from guestlist.mail import checkup, dkim, letters, transport
+from guestlist.mail import checkup, dkim, letters, providers, transport
 from guestlist.mail.answers import Answer
 from guestlist.mail.checkup import Finding, Level, Sender, Topic
 from guestlist.mail.dns import Resolver
 from guestlist.mail.models import SenderIdentity
+from guestlist.mail.providers import Provider
 from guestlist.mail.transport import Server
 from guestlist.refusal import Refusal
 
@@ -59,18 +60,36 @@ def found(
     """Return what is found of these senders with the mail server, keys and return path that are configured."""
     mistakes: list[Finding] = []
     server = _made(lambda: _server(settings.GUESTLIST_SMTP_URL), "GUESTLIST_SMTP_URL", Topic.SERVER, mistakes)
+    provider = _made(providers.configured, "GUESTLIST_MAIL_API", Topic.SERVER, mistakes)
     signer = _made(dkim.configured, "GUESTLIST_DKIM", Topic.DKIM, mistakes)
     senders = _senders(identities, mistakes)
-    back = settings.GUESTLIST_RETURN_PATH
+    # A provider signs, and takes bounces at a return path of its own.
+    back = "" if provider else settings.GUESTLIST_RETURN_PATH
+    if provider:
+        mistakes += _told(provider)
     return mistakes + checkup.look(
         senders,
         server=server,
         addresses=addresses,
-        signer=signer,
+        signer=None if provider else signer,
         return_path=letters.mailbox(back) if back else None,
         resolver=resolver,
         probe=partial(_probed, server) if server else None,
+        api=provider.name if provider else "",
     )
+
+
+def _told(provider: Provider) -> list[Finding]:
+    """Return what keeps a provider from taking mail, or from telling of bounces."""
+    found: list[Finding] = []
+    _made(provider.backend, "GUESTLIST_MAIL_API", Topic.SERVER, found)
+    if not settings.GUESTLIST_MAIL_API_WEBHOOK_SECRET:
+        text = _(
+            "Nobody can tell of bounces and complaints. Set GUESTLIST_MAIL_API_WEBHOOK_SECRET, and enter the address of "
+            "the webhook at %(subject)s."
+        )
+        found.append(Finding("webhook_missing", Level.PROBLEM, Topic.SERVER, provider.name, text))
+    return found
 
 
 def _server(url: str) -> Server | None:

@@ -49,14 +49,16 @@ def look(
     return_path: Mailbox | None,
     resolver: Resolver,
     probe: Callable[[str], Answer] | None = None,
+    api: str = "",
 ) -> list[Finding]:
     """Return what was found, by topic: the mail server first, the bulk rules of each From domain last.
 
     `addresses` are the IP addresses that mail leaves from, where the operator named them; `return_path` the address that
-    bounces go to, where it is not the sender's own; `probe` asks the mail server whether it takes a sender's address.
+    bounces go to, where it is not the sender's own; `probe` asks the mail server whether it takes a sender's address; `api`
+    names the provider that takes mail by HTTP instead.
     """
     try:
-        way = route.known(server, addresses=addresses, resolver=resolver)
+        way = route.known(server, addresses=addresses, resolver=resolver, api=api)
     except LookupFailed as failed:
         return [_not_found_out(Topic.SERVER, failed)]
     back = return_path.domain if return_path else ""

@@ -40,13 +40,15 @@ class Route:
     """The mail server, and what is known of the addresses that mail leaves from.
 
     ``addresses`` were named by the operator; ``guessed`` are the mail server's own where nobody named any, where others can
-    see them, and where it is no provider's, which sends from others.
+    see them, and where it is no provider's, which sends from others. ``api`` names the provider that takes mail by HTTP in
+    the mail server's place.
     """
 
     server: Server | None
     addresses: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
     is_inside: bool = False
+    api: str = ""
 
     @property
     def host(self) -> str:
@@ -56,16 +58,16 @@ class Route:
     @property
     def through_provider(self) -> bool:
         """Whether the mail server seems to be somebody else's: one that we sign in to."""
-        return bool(self.server and self.server.user) and not self.is_inside
+        return bool(self.api) or (bool(self.server and self.server.user) and not self.is_inside)
 
 
-def known(server: Server | None, *, addresses: Sequence[str], resolver: Resolver) -> Route:
+def known(server: Server | None, *, addresses: Sequence[str], resolver: Resolver, api: str = "") -> Route:
     """Return what is known of the way; `addresses` are those that the operator says mail leaves from.
 
     :raises LookupFailed: when nobody could say where the mail server is.
     """
     if server is None:
-        return Route(None, tuple(addresses))
+        return Route(None, tuple(addresses), api=api)
     if _is_address(server.host):
         found = [server.host]
     elif "." not in server.host or server.host.endswith(".localhost"):
@@ -80,6 +82,9 @@ def known(server: Server | None, *, addresses: Sequence[str], resolver: Resolver
 def tls(route: Route) -> list[Finding]:
     """Return whether mail is encrypted on its first step."""
     server = route.server
+    if route.api:
+        text = _("Mail is handed to %(subject)s over HTTPS, which signs it and tells of bounces.")
+        return [Finding("api_ok", Level.OK, Topic.TLS, route.api, text, seen=False)]
     if server is None:
         text = _("No mail server is set, so mail waits. Set GUESTLIST_SMTP_URL.")
         return [Finding("server_missing", Level.PROBLEM, Topic.SERVER, "GUESTLIST_SMTP_URL", text)]
@@ -105,7 +110,7 @@ def reverse(route: Route, *, resolver: Resolver) -> list[Finding]:
 
     :raises LookupFailed: when nobody could say.
     """
-    subject = route.server.host if route.server else "GUESTLIST_SMTP_URL"
+    subject = route.server.host if route.server else route.api or "GUESTLIST_SMTP_URL"
     if route.through_provider and not route.addresses:
         text = _(
             "%(subject)s seems to be a provider's, which passes your mail on from addresses of its own. Their names "
