@@ -33,6 +33,7 @@ class MailServer:
         self.connections = 0
         self.commands: list[str] = []
         self.secured: list[bool] = []
+        self.writers: list[asyncio.StreamWriter] = []
         self.lock = threading.Lock()
         self.port = 0
 
@@ -40,6 +41,9 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
+        self.commands.append("EHLO")
+        if server._writer is not None:
+            self.writers.append(server._writer)
         with self.lock:
             self.connections += session.ssl is None or not server.require_starttls
         return responses

@@ -6,6 +6,7 @@ It speaks just enough SMTP to know which command comes next; answers are bytes, 
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 
 DROP = "drop"
 """Close the connection at once."""
+RESET = "reset"
+"""The same, without the courtesy of saying so."""
 SILENT = "silent"
 """Say nothing until the other side gives up."""
 TAKE_AND_DROP = "take and drop"
@@ -176,6 +179,8 @@ class _Talk:
             while self.socket.recv(4_096):
                 pass
             return False
+        if answer == RESET:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if isinstance(answer, str):
             return False
         if not self.script.chunk:

@@ -145,7 +145,7 @@ def test_a_database_that_goes_while_mails_are_claimed_puts_nothing_at_risk(tmp_p
         between = states()
         finished(work)
 
-    assert set(between) == {("sent", ""), ("ready", "")}
+    assert set(between) <= {("sent", ""), ("ready", "")}
     assert states() == {("sent", ""): 600}
     assert set(server.copies().values()) == {1}
 

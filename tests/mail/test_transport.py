@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import select
 import socket
 import threading
 import time
@@ -326,6 +327,70 @@ def test_what_is_not_to_leave_any_more_is_given_back(server):
 
     assert len(server.mails) == len(shelf.answers) == len(shelf.given_back) == 1
     assert not shelf.out
+
+
+def test_an_error_on_our_side_ends_every_connection_and_tells_of_each_mail(server):
+    def broken(one):
+        if len(shelf.left) == 3:
+            raise LookupError("a mistake of ours")
+        return True
+
+    shelf = Shelf(*supply.parcels(20), may_leave=broken)
+    smtp = connect(server.port, connections=4)
+    with pytest.raises(LookupError):
+        smtp.carry(shelf)
+    smtp.close()
+
+    assert shelf.out == {}
+    assert len(server.mails) <= 3
+    assert {answer.result for answer in shelf.answers.values()} <= {Result.ACCEPTED, Result.DEFERRED}
+
+
+def test_a_connection_waits_when_what_is_left_cannot_be_said(server):
+    smtp = connect(server.port)
+    carried(smtp)
+    (answer,) = carried(smtp, supply.parcel(9, "x@x.example>\r\nDATA"))
+    (last,) = carried(smtp)
+    smtp.close()
+
+    assert (answer.result, last.result) == (Result.FAILED, Result.ACCEPTED)
+    assert server.connections == 1
+
+
+def test_a_kept_connection_that_has_carried_its_share_by_now_is_let_go(server):
+    smtp = connect(server.port)
+    carried(smtp, *(parcel() for _ in range(3)))
+    smtp._limits.mails = 2
+    (answer,) = carried(smtp)
+    smtp.close()
+
+    assert answer.result is Result.ACCEPTED
+    assert server.connections == 2
+
+
+def test_a_kept_connection_on_which_the_server_said_goodbye_is_not_used(server):
+    smtp = connect(server.port)
+    carried(smtp)
+    (line,) = smtp._kept
+    for writer in list(server.writers):
+        writer.write(b"421 4.4.2 idle for too long\r\n")
+    select.select([line.socket], [], [], 5)
+    (answer,) = carried(smtp)
+    smtp.close()
+
+    assert answer.result is Result.ACCEPTED
+    assert server.connections == 2
+
+
+def test_an_encrypted_connection_is_kept_too(certificates):
+    with mailserver.running(MailServer(), tls=certificates, mode="starttls") as server:
+        smtp = connect(server.port, starttls=1, ca_file=certificates / "ca.pem")
+        found = [carried(smtp, *(parcel() for _ in range(3))) for _ in range(2)]
+        smtp.close()
+
+    assert {answer.result for answers in found for answer in answers} == {Result.ACCEPTED}
+    assert len(server.mails) == 6
+    assert server.commands.count("EHLO") == 2  # before and after encryption, once
 
 
 @pytest.mark.parametrize("mode", ["plain", "implicit"])

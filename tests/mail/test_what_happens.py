@@ -25,7 +25,7 @@ from guestlist.mail.models import (
 from guestlist.mail.transport import Server, SmtpTransport
 from tests.mail import mailserver, scriptedserver, supply
 from tests.mail.outbox import NOW, Clock, Friends, make_shop, queue
-from tests.mail.scriptedserver import DROP, SILENT, TAKE_AND_DROP
+from tests.mail.scriptedserver import DROP, RESET, SILENT, TAKE_AND_DROP
 from tests.mail.supply import Shelf
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +113,7 @@ def test_what_is_put_off_waits_as_the_server_says(shop, stage, words, minutes):
 
 @pytest.mark.requirement("delivery-when-deferred")
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("end", [DROP, SILENT])
+@pytest.mark.parametrize("end", [DROP, RESET, SILENT])
 def test_a_line_that_is_lost_before_the_final_dot_puts_off(shop, stage, end):
     queue(shop, range(3))
     kind = Friends()

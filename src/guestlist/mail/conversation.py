@@ -199,8 +199,9 @@ class Conversation:
             out.append(self._reset())
 
     def _leave(self, opened: Parcel, out: list[bytes]) -> None:
+        may_leave = self.supply.may_leave(opened)
         self._opened = None
-        if not self.supply.may_leave(opened):
+        if not may_leave:
             # The server waits for content and takes no "never mind": only ending the connection keeps it from mailing.
             self.supply.give_back(opened)
             self.closing = True

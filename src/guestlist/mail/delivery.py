@@ -202,7 +202,7 @@ class _Session:
 
     def take(self) -> Parcel | None:
         """Return the next mail, or None when there is none right now."""
-        while not self.stop():
+        while not self._ends():
             if not self.ready:
                 if not self.inline or not self._feed():
                     self.hungry.set()
@@ -219,7 +219,7 @@ class _Session:
 
     def waiting(self) -> int:
         """Return about how many could be taken right now."""
-        if self.stop():
+        if self._ends():
             return 0
         while self.ready and self._is_off(self.ready[0]):
             self.ready.popleft()
@@ -229,7 +229,7 @@ class _Session:
 
     def over(self) -> bool:
         """Tell that no more will come."""
-        return self.stop() or (self.fed and not self.ready)
+        return self._ends() or (self.fed and not self.ready)
 
     def may_leave(self, parcel: Parcel) -> bool:
         """Tell whether the mail may be handed over now, and write down that it is."""
@@ -439,6 +439,10 @@ class _Session:
         sends, senders = self.off
         row = prepared.row
         return row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused
+
+    def _ends(self) -> bool:
+        """Tell whether nothing more may leave: somebody said so, or a part of the work failed."""
+        return self.stop() or self.failure is not None
 
     def _lease_left(self, message_id: int) -> timedelta:
         return self.leases[message_id] - self.delivery.clock()
