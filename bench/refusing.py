@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import enum
 import hashlib
 from collections import Counter, defaultdict
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 OUT_OF = 10_000
@@ -73,6 +75,21 @@ def read_log(log: Path) -> tuple[Counter[str], dict[str, set[str]], set[str]]:
         elif what == "5xx":
             refused.add(recipient)
     return copies, message_ids, refused
+
+
+def doubled_by_round(log: Path, starts: Sequence[int]) -> list[int]:
+    """Return how many copies beyond a mail's first came in each round, whose beginnings are sizes that the log had then."""
+    rounds = [0] * len(starts)
+    seen: set[str] = set()
+    at = 0
+    for line in log.read_bytes().splitlines(keepends=True):
+        what, _message_id, recipient = line.decode().rstrip("\n").split("\t")
+        if what == "accepted":
+            if recipient in seen:
+                rounds[max(bisect.bisect_right(starts, at) - 1, 0)] += 1
+            seen.add(recipient)
+        at += len(line)
+    return rounds
 
 
 def is_accounted_for(state: str, address: str, copies: Counter[str], refused: set[str]) -> bool:

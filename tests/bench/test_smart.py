@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from bench import certificates, sinks
-from bench.refusing import Place, decide, is_accounted_for, read_log
+from bench.refusing import Place, decide, doubled_by_round, is_accounted_for, read_log
 
 MAIL = "Message-ID: <{}@example.com>\r\nSubject: Hello\r\n\r\n.\r\nHi\r\n"
 ADDRESSES = [f"friend{number}@example.net" for number in range(20_000)]
@@ -109,3 +109,13 @@ def test_mail_is_accounted_for_when_outbox_and_server_agree():
     assert not is_accounted_for("sent", "b@x.nl", copies, gone)
     assert not is_accounted_for("bounced", "a@x.nl", copies, gone)
     assert not is_accounted_for("ready", "c@x.nl", copies, gone)
+
+
+def test_doubled_copy_counts_for_the_round_that_it_came_in(tmp_path):
+    log = tmp_path / "log"
+    first = "accepted\t<1@x>\ta@x.nl\naccepted\t<2@x>\tb@x.nl\n"
+    second = "accepted\t<1@x>\ta@x.nl\n4xx\t<3@x>\tc@x.nl\n"
+    third = "accepted\t<3@x>\tc@x.nl\naccepted\t<1@x>\ta@x.nl\naccepted\t<2@x>\tb@x.nl\n"
+    log.write_text(first + second + third, encoding="utf-8")
+
+    assert doubled_by_round(log, [0, len(first), len(first + second)]) == [0, 1, 2]
