@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
@@ -46,7 +49,11 @@ class StaffSite(UnfoldAdminSite):
         return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-        """Show the sign-in page of the staff site."""
+        """Show the sign-in page of the staff site; whoever comes to it without a page in mind gets the first one."""
+        if request.method == "GET" and REDIRECT_FIELD_NAME not in request.GET:
+            return HttpResponseRedirect(
+                f"{request.path}?{urlencode({REDIRECT_FIELD_NAME: reverse('admin:index')})}"
+            )
         answer: HttpResponseBase = csp_override(POLICY)(super().login)(request, extra_context)
         return answer
 
