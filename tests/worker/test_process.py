@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.mail import mailserver
+from tests.mail import mailserver, scriptedserver
 
 _PREPARE = """
 import django; django.setup()
@@ -62,6 +62,50 @@ def test_the_worker_sends_what_waits_and_ends_when_told(environment):
     assert len(server.mails) == 30
     assert "worker stopped" in log
     assert "@friend.example" not in log
+    states = subprocess.run(
+        [sys.executable, "-c", _STATES], env=environment, check=True, capture_output=True, text=True
+    )
+    assert states.stdout.strip() == "[('sent', '')]"
+
+
+@pytest.mark.requirement("delivery-when-killed")
+def test_a_worker_that_is_killed_loses_nothing_and_doubles_only_what_was_in_flight(environment):
+    connections = 4
+    prepare = _PREPARE.replace("range(30)", "range(400)")
+    subprocess.run([sys.executable, "-c", prepare], env=environment, check=True)
+
+    def script(stage, _line, _call):
+        if stage == "dot":
+            time.sleep(0.005)  # so that there is something in flight
+
+    def start():
+        return subprocess.Popen([sys.executable, "-m", "guestlist", "worker"], env=environment)
+
+    def wait(count, worker):
+        until = time.monotonic() + 60
+        while len(server.mails) < count and worker.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+
+    with scriptedserver.running(script) as server:
+        settings = f"ehlo=shop.example&connections={connections}"
+        environment["GUESTLIST_SMTP_URL"] = f"smtp://127.0.0.1:{server.port}?{settings}"
+        for count in (60, 180):
+            killed = start()
+            wait(count, killed)
+            killed.kill()
+            killed.wait()
+        last = start()
+        try:
+            wait(400, last)
+            time.sleep(0.3)
+        finally:
+            last.send_signal(signal.SIGTERM)
+            last.wait(30)
+
+    copies = server.copies()
+    assert len(copies) == 400
+    assert sum(copies.values()) - 400 <= 2 * connections
+    assert max(copies.values()) <= 3
     states = subprocess.run(
         [sys.executable, "-c", _STATES], env=environment, check=True, capture_output=True, text=True
     )
