@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 import guestlist
-from guestlist.mail import returnpath
+from guestlist.mail import journal, returnpath
 from guestlist.mail.answers import Result
 from guestlist.mail.api import ApiTransport, message_of
 from guestlist.mail.delivery import Delivery
@@ -466,3 +466,48 @@ def test_keys_in_a_file_are_read(tmp_path):
     )
 
     assert ended.stdout.strip() == "key-7"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_of_the_worker_share_the_work_and_its_journal_knows_all(api, way, tmp_path):
+    api.answers |= {"friend9@friend.example": Said(500, "oops")}
+    queue(make_shop(), range(1, 121))
+    held = journal.take_first(tmp_path, "one")
+
+    tally = Delivery(
+        kinds=[Friends()],
+        transport=way(8),
+        worker=held.name,
+        clock=Clock(),
+        batch_size=lambda _website: 60,
+        journal=held,
+        journals=tmp_path,
+        threaded=True,
+    ).run()
+    held.close()
+
+    assert (tally.claimed, tally.unreachable) == (120, "")
+    assert Message.objects.filter(state=MessageState.SENT).count() == 119
+    assert len({body["To"] for body in api.bodies()}) == len(api.requests) == 120
+    assert 1 < api.most_at_once <= 8
+
+
+def test_mail_that_cannot_be_read_fails_alone(api, way):
+    odd = mail().replace(b'charset="utf-8"', b'charset="klingon"')
+
+    shelf, _trouble = carried(way(1), parcel(1, content=odd), parcel(2, content=mail()))
+
+    assert shelf.results() == {1: (Result.FAILED, "unusable"), 2: (Result.ACCEPTED, "200")}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_has_a_reader_of_its_events(provider, settings):
+    settings.ANYMAIL = KEYS | {
+        "MAILGUN_WEBHOOK_SIGNING_KEY": "signing-7",
+        "MANDRILL_WEBHOOK_KEY": "signing-7",
+    }
+    settings.GUESTLIST_MAIL_API_WEBHOOK_SECRET = "hook:0123456789abcdef"
+
+    reader = PROVIDERS[provider].events()
+
+    assert callable(reader.parse_events)

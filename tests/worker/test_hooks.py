@@ -15,7 +15,7 @@ from guestlist import addresses
 from guestlist.customers.models import Customer
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import Invitation, InvitationEvent
-from guestlist.mail import returnpath, templates
+from guestlist.mail import accounts, returnpath, templates
 from guestlist.mail.models import (
     Attempt,
     Delta,
@@ -442,3 +442,21 @@ def test_soft_bounce_of_brevo_blames_nobody(guest, now, settings):
 
     assert Message.objects.get().code == "4.0.0"
     assert not Suppression.objects.exists()
+
+
+def test_hook_of_another_sort_is_refused_and_the_log_says_why(guest, caplog):
+    assert tell({"RecordType": "Inbound"}).status_code == 400
+
+    assert "inbound" in caplog.text
+
+
+def test_wish_about_a_mail_that_is_never_suppressed_ends_nothing(emma, now):
+    assert emma.user
+    message = accounts.queue(accounts.EXISTS, user=emma.user, store_view=emma.store_view, now=now)
+    assert message
+    event = bounce(returnpath.tag_for(message_id=message.pk), now, Type="Unsubscribe")
+    before = rows()
+
+    assert tell(event).content == b"nothing_to_end: 1"
+
+    assert rows() == before

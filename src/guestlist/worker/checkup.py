@@ -89,6 +89,8 @@ def _told(provider: Provider) -> list[Finding]:
             "the webhook at %(subject)s."
         )
         found.append(Finding("webhook_missing", Level.PROBLEM, Topic.SERVER, provider.name, text))
+    else:
+        _made(provider.events, "GUESTLIST_MAIL_API", Topic.SERVER, found)
     return found
 
 

@@ -88,7 +88,9 @@ def _read(reader: Reader, request: HttpRequest, provider: str) -> Iterable[Event
         return _answer("The password or the signature is wrong.", 403)
     except Exception as error:  # noqa: BLE001 - answered, and written down
         # Whatever a stranger's words do to the library's parser.
-        log.warning("hook provider=%s unreadable: %s", provider, type(error).__name__)
+        # A hook of another sort, or a key that is missing, is the operator's to mend.
+        reason = error if isinstance(error, ImproperlyConfigured) else type(error).__name__
+        log.warning("hook provider=%s unreadable: %s", provider, reason)
         return _answer("This cannot be read.", 400)
 
 
