@@ -19,6 +19,12 @@ def test_staff_sign_in(view) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/staff/")
 
 
+def test_staff_who_came_without_a_page_in_mind_get_the_first_one(view) -> None:
+    make.staff(email="owner@example.com")
+    answer = Client().post("/staff/login/", {"username": "owner@example.com", "password": _PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/staff/")
+
+
 def test_customer_and_wrong_password_read_the_same(view) -> None:
     make.staff(email="owner@example.com")
     make.customer(view, email="friend@example.com")

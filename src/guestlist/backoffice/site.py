@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -50,11 +49,10 @@ class StaffSite(UnfoldAdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """Show the sign-in page of the staff site; whoever comes to it without a page in mind gets the first one."""
-        if request.method == "GET" and REDIRECT_FIELD_NAME not in request.GET:
-            return HttpResponseRedirect(
-                f"{request.path}?{urlencode({REDIRECT_FIELD_NAME: reverse('admin:index')})}"
-            )
         answer: HttpResponseBase = csp_override(POLICY)(super().login)(request, extra_context)
+        if answer.status_code == 302 and REDIRECT_FIELD_NAME not in {*request.GET, *request.POST}:  # noqa: PLR2004
+            # Django would send them where customers go; Unfold's form does not carry the page that Django offers it.
+            return HttpResponseRedirect(reverse("admin:index"))
         return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # noqa: ARG002 - Django's signature
