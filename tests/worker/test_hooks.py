@@ -25,7 +25,7 @@ from guestlist.mail.models import (
     Suppression,
     SuppressionReason,
 )
-from tests import make
+from tests import make, races
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("trust-24")]
 
@@ -460,3 +460,14 @@ def test_wish_about_a_mail_that_is_never_suppressed_ends_nothing(emma, now):
     assert tell(event).content == b"nothing_to_end: 1"
 
     assert rows() == before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["HardBounce", "SpamComplaint", "Unsubscribe"])
+def test_event_that_is_told_twice_at_the_same_moment_counts_once(kind, guest, now):
+    event = bounce(tag(guest), now, Type=kind)
+
+    answers = races.together(*[lambda: tell(event).content] * 4)
+
+    assert sorted(answers, key=str) == [b"already: 1"] * 3 + [b"recorded: 1"]
+    assert Suppression.objects.count() == 1
