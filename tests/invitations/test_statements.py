@@ -44,7 +44,7 @@ def several() -> list[Invitation]:
     deferred = make.invitation(inviter)
     make.fare(deferred, Verdict.DEFERRED)
     discarded = make.invitation(inviter)
-    Message.objects.filter(pk=discarded.mail_id).update(state="leased")
+    Message.objects.filter(subject_id=discarded.pk).update(state="leased")
     invitations.cancel(invitation=discarded, inviter=inviter, now=make.NOW)
     ended = make.invitation(inviter)
     make.fare(ended, Verdict.ACCEPTED)
@@ -53,7 +53,7 @@ def several() -> list[Invitation]:
     again = make.sent_invitation(inviter)
     invitations.resend(invitation=again, actor=make.actor(), config=make.options(), now=make.NOW)
     accepted = make.invitation(inviter)
-    Message.objects.filter(pk=accepted.mail_id).update(state="leased")
+    Message.objects.filter(subject_id=accepted.pk).update(state="leased")
     make.registered(accepted)
     all_ = [*fresh, shared, doubtful, deferred, discarded, ended, again, accepted]
     for one in all_:
@@ -152,7 +152,7 @@ def test_nothing_is_written_when_nothing_left() -> None:
 def held() -> Invitation:
     one = make.invitation()
     make.fare(one, Verdict.IN_DOUBT)
-    Message.objects.filter(pk=one.mail_id).update(state="held")
+    Message.objects.filter(subject_id=one.pk).update(state="held")
     return one
 
 

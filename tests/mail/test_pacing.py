@@ -161,7 +161,7 @@ def test_no_more_is_granted_when_several_ask_at_once():
 
     granted = races.together(*[ask] * 4)
 
-    assert sum(granted) == 500
+    assert sum(one for one in granted if isinstance(one, int)) == 500
     assert set(Pace.objects.values_list("used", flat=True)) == {500}
 
 

@@ -354,7 +354,7 @@ class _Round:
             return
         if line.pending:
             self._send(line, b"")
-        if line.talk is not None and line.talk.idle and not line.pending:
+        if line.talk.idle and not line.pending:
             self._rest(line)
 
     def _send(self, line: _Line, out: bytes) -> None:

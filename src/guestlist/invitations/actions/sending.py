@@ -141,8 +141,8 @@ def release_doubtful(invitations: Iterable[Invitation], *, now: datetime.datetim
     """
     needing = []
     for one in invitations:
-        is_doubtful = one.delivery == Delivery.IN_DOUBT and one.mail_id is not None
-        if is_doubtful and mail.release_held(message_id=one.mail_id, now=now):
+        held = one.mail_id if one.delivery == Delivery.IN_DOUBT else None
+        if held is not None and mail.release_held(message_id=held, now=now):
             one.delivery = Delivery.QUEUED
             one.save(update_fields=["delivery"])
         else:
