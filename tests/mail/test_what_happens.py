@@ -521,6 +521,28 @@ def test_a_server_that_restarts_loses_nothing(shop):
     assert sum(copies.values()) - 100 <= 4  # what was in flight on each connection
 
 
+def test_a_server_that_is_too_slow_for_the_lease_is_asked_no_more(shop):
+    queue(shop, range(40))
+    kind, clock = Friends(), Clock()
+
+    def script(stage, _line, _call):
+        if stage == "dot":
+            clock.forward(seconds=60)
+
+    with scriptedserver.running(script) as server:
+        delivery = delivery_to(server.port, kind=kind, clock=clock)
+        first = delivery.run()
+        mails, calls = len(server.mails), len(server.calls)
+        again = delivery.run(most_batches=1)
+        delivery.transport.close()
+
+    # A lease is five minutes, and nothing is handed over with less than half of one left.
+    assert (mails, calls) == (5, 1)
+    assert (first.claimed, first.released) == (40, 35)
+    assert again.claimed == 35
+    assert set(server.copies().values()) == {1}
+
+
 def test_a_server_that_refuses_in_the_middle_of_a_large_mail_is_heard():
     def refusing(listener):
         connection, _ = listener.accept()

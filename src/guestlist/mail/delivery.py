@@ -174,6 +174,8 @@ class _Session:
         self.senders: set[int] = set()
         self.off: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
         self.refused: set[int] = set()
+        self.too_old: datetime.datetime | None = None
+        """Leases until here have too little left for another hand-over."""
         self.looked = 0.0
         self.hungry = threading.Event()
         self.news = threading.Event()
@@ -234,7 +236,10 @@ class _Session:
     def may_leave(self, parcel: Parcel) -> bool:
         """Tell whether the mail may be handed over now, and write down that it is."""
         prepared = self.under_way[parcel.row.pk]
-        if self._is_off(prepared) or self._lease_left(parcel.row.pk) < LEAST_LEASE:
+        if self._is_off(prepared) or self.failure is not None:
+            return False
+        if self._lease_left(parcel.row.pk) < LEAST_LEASE:
+            self.too_old = self.leases[parcel.row.pk]
             return False
         if self.delivery.journal is not None:
             try:
@@ -242,8 +247,6 @@ class _Session:
             except OSError as error:
                 log.error("The journal cannot be written, no mail leaves: %s", error)  # noqa: TRY400
                 self.failure = error
-                self.fed = True
-                self.ready.clear()
                 return False
         return True
 
@@ -438,7 +441,9 @@ class _Session:
     def _is_off(self, prepared: Prepared) -> bool:
         sends, senders = self.off
         row = prepared.row
-        return row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused
+        if row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused:
+            return True
+        return self.too_old is not None and self.leases[row.pk] <= self.too_old
 
     def _ends(self) -> bool:
         """Tell whether nothing more may leave: somebody said so, or a part of the work failed."""
