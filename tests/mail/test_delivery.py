@@ -18,6 +18,7 @@ from guestlist.mail.models import (
     SenderIdentity,
     Suppression,
     SuppressionReason,
+    TemplateText,
 )
 from guestlist.mail.transport import Answer, Result, Server, SmtpTransport
 from tests import races
@@ -243,6 +244,61 @@ def test_values_that_cannot_be_made_fail_alone(shop):
     run(kind, basket)
 
     assert kind.verdicts() == {0: "accepted 2.0.0", 1: "failed values_error", 2: "accepted 2.0.0"}
+
+
+def test_mail_without_words_fails(shop):
+    queue(shop, range(1))
+    TemplateText.objects.all().delete()
+
+    run(Friends(), Basket())
+
+    assert Message.objects.get().code == "no_template_text"
+
+
+def test_mail_of_a_sender_without_an_address_fails_and_others_go(shop):
+    actions.set_sender(website=shop.website, code="sales", name="Sales", address="sales@shop.example")
+    queue(shop, range(2))
+    queue(shop, range(2, 4), sender="sales")
+    SenderIdentity.objects.filter(code="general").update(address="nobody")
+    kind = Friends()
+
+    run(kind, Basket())
+    run(kind, Basket())
+
+    assert Counter(kind.verdicts().values()) == {"failed malformed_address": 2, "accepted 2.0.0": 2}
+
+
+def test_nothing_is_claimed_when_nothing_is_wanted(shop):
+    queue(shop, range(1))
+    lane = claiming.Lane(SenderIdentity.objects.get())
+
+    assert claiming.claim(lane, limit=0, worker="one", now=NOW, lease_until=NOW) == []
+    assert claiming.settle(ids=[], worker="one", state=MessageState.SENT, code="") == set()
+    assert claiming.release(ids=[], worker="one") == 0
+
+
+def test_outcomes_of_rows_that_went_to_another_worker_change_nothing(shop):
+    queue(shop, range(3))
+    lane = claiming.Lane(SenderIdentity.objects.get())
+    rows = claiming.claim(lane, limit=3, worker="one", now=NOW, lease_until=NOW)
+    Message.objects.filter(subject_id=1).update(worker="two")
+    kind = Friends()
+    outcomes = [
+        Outcome(row, verdict, "x", "", NOW)
+        for row, verdict in zip(rows, [Verdict.ACCEPTED, Verdict.ACCEPTED, Verdict.DEFERRED], strict=True)
+    ]
+
+    done = recording.record(
+        [recording.Settled(one) for one in outcomes],
+        kinds={"test": kind},
+        worker="one",
+        now=NOW,
+        jitter=lambda: 0.5,
+    )
+
+    assert [one.message.subject_id for one in done] == [0, 2]
+    assert states() == {0: "sent", 1: "leased", 2: "ready"}
+    assert claiming.release(ids=[row.pk for row in rows], worker="one") == 0
 
 
 def test_mail_of_a_kind_that_nobody_knows_fails(shop):
