@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection
@@ -14,6 +15,7 @@ from guestlist.invitations import figures
 from guestlist.invitations.actions import AddressTaken, AlreadyOnItsWay
 from guestlist.invitations.lifecycle import MoveNotAllowed, Status
 from guestlist.invitations.models import (
+    WAITING,
     Basis,
     Channel,
     Credit,
@@ -24,9 +26,13 @@ from guestlist.invitations.models import (
     PendingJoin,
 )
 from guestlist.invitations.rules import NotUsable
-from guestlist.mail.models import Message
+from guestlist.mail import ending, totals
+from guestlist.mail import sends as bulk
+from guestlist.mail.config import Delivery as Sending
+from guestlist.mail.models import Message, Send
 from guestlist.orders.models import Order
 from guestlist.refusal import Refusal
+from guestlist.worker import jobs
 from tests import make, races
 from tests.invitations import recount
 
@@ -392,6 +398,38 @@ def test_nobody_waits_in_a_circle_when_many_end_the_same_invitations(_round: int
     for one in Invitation.objects.prefetch_related("events"):
         steps = sorted((event.pk, event.origin, event.target) for event in one.events.all() if event.target)
         assert [step[1] for step in steps[1:]] == [step[2] for step in steps[:-1]]
+
+
+def test_nobody_waits_in_a_circle_when_a_send_is_stopped_and_its_invitations_are_ended() -> None:
+    view, actor = make.store_view(), make.actor()
+    ids = [make.staff_invitation(view, keep=True).pk for _ in range(200)]
+    deliveries, configs = {view.pk: Sending()}, {view.pk: make.options()}
+    (send,) = invitations.send_many(
+        ids=ids, actor=actor, configs=configs, deliveries=deliveries, now=make.NOW
+    ).sends
+    bulk.stop(send=send, actor=actor, now=make.NOW)
+
+    def withdraw() -> None:
+        ending.withdraw_stopped(kinds=jobs.KINDS, now=make.NOW)
+
+    results = races.together(
+        withdraw,
+        *(partial(invitations.discard_many, ids=[one], actor=actor, now=make.NOW) for one in ids[-7:]),
+    )
+
+    outcomes(results)
+    while ending.withdraw_stopped(kinds=jobs.KINDS, now=make.NOW):
+        pass
+    assert set(Message.objects.values_list("state", "code")) <= {
+        ("withdrawn", "stopped"),
+        ("withdrawn", "staff"),
+    }
+    assert Message.objects.count() == len(ids)
+    assert ending.finish(now=make.NOW) == 1
+    assert Send.objects.get(pk=send.pk).finished_at
+    assert all(one.adds_up for one in totals.audit())
+    assert not Invitation.objects.filter(delivery__in=WAITING).exists()
+    assert figures_are_exact()
 
 
 def test_uniqueness_is_the_databases_when_the_look_before_is_left_out() -> None:

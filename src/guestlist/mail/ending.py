@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -12,11 +13,13 @@ from guestlist.mail.models import Measure, Message, MessageState, Send
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import QuerySet
 
     from guestlist.mail.kinds import Kind
+
+log = logging.getLogger(__name__)
 
 STOPPED = "stopped"
 """Why a mail was withdrawn: its send was stopped."""
@@ -47,41 +50,56 @@ def finish(*, now: datetime.datetime) -> int:
     return Send.objects.filter(pk__in=done, finished_at=None).update(finished_at=now) if done else 0
 
 
-@transaction.atomic
+class _OvertakenError(Exception):
+    """A row changed since it was read; all is taken back and done again at the next turn."""
+
+
 def _withdraw(send: Send, kinds: dict[str, Kind], now: datetime.datetime) -> int:
     rows = list(_left(send, MessageState.READY).order_by("ready_at", "pk")[:_AT_ONCE])
     rows = rows or list(_left(send, MessageState.HELD).order_by("pk")[:_AT_ONCE])
-    ledger = counting.Ledger()
+    if not rows:
+        return 0
+    try:
+        with transaction.atomic():
+            _tell(rows, kinds, now)
+            _end(rows, now)
+    except _OvertakenError:
+        log.info("Mails of send %s changed while they were withdrawn: again.", send.pk)
+    return len(rows)
+
+
+def _tell(rows: Sequence[Message], kinds: dict[str, Kind], now: datetime.datetime) -> None:
+    """Let the kinds write it down: they lock their rows first and mail's come after, as with all who end what is queued."""
     outcomes: dict[str, list[Outcome]] = {}
+    for row in rows:
+        light = Row._make(getattr(row, name) for name in Row._fields)
+        outcomes.setdefault(row.kind, []).append(Outcome(light, Verdict.WITHDRAWN, STOPPED, "", now))
+    for code in sorted(outcomes.keys() & kinds.keys()):
+        kinds[code].record(outcomes[code], now=now)
+
+
+def _end(rows: Sequence[Message], now: datetime.datetime) -> None:
+    """Withdraw the rows and count them.
+
+    :raises _OvertakenError: when one is not as it was read: a worker has it, or somebody else ended it.
+    """
+    ids = [row.pk for row in rows]
+    locked = Message.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    found = {pk: (state, tries) for pk, state, tries in locked.values_list("pk", "state", "tries")}
+    if any(found.get(row.pk) != (row.state, row.tries) for row in rows):
+        raise _OvertakenError
+    ledger = counting.Ledger()
     for row in rows:
         ledger.moved(
             sender_id=row.sender_id,
-            send_id=send.pk,
+            send_id=row.send_id,
             origin=counting.of_row(row.state, row.tries),
             target=Measure.WITHDRAWN,
         )
-        light = Row(
-            row.pk,
-            row.kind,
-            row.subject_id,
-            row.send_id,
-            row.store_view_id,
-            row.sender_id,
-            row.template_version_id,
-            row.queued_at,
-            row.tries,
-        )
-        outcomes.setdefault(row.kind, []).append(Outcome(light, Verdict.WITHDRAWN, STOPPED, "", now))
-    if rows:
-        Message.objects.filter(pk__in=[row.pk for row in rows]).update(
-            state=MessageState.WITHDRAWN, code=STOPPED
-        )
-        for code in sorted(outcomes.keys() & kinds.keys()):
-            kinds[code].record(outcomes[code], now=now)
-        ledger.write(now=now)
-    return len(rows)
+    Message.objects.filter(pk__in=ids).update(state=MessageState.WITHDRAWN, code=STOPPED)
+    ledger.write(now=now)
 
 
 def _left(send: Send, state: MessageState) -> QuerySet[Message]:
     """Return rows of a send that no worker holds, state by state: each has an index of its own."""
-    return Message.objects.select_for_update().filter(send=send, sender=send.sender_id, state=state)
+    return Message.objects.filter(send=send, sender=send.sender_id, state=state)
