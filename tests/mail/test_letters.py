@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from guestlist import addresses
 from guestlist.addresses import MalformedAddress
-from guestlist.mail import letters
+from guestlist.mail import encoding, letters
 from guestlist.mail.letters import Letter, UnusableHeader, build, mailbox
 from guestlist.mail.templates import Rendered
 
@@ -110,6 +110,44 @@ def test_control_characters_are_refused_in_every_header(header, control):
 
     with pytest.raises(UnusableHeader):
         build(changed)
+
+
+@pytest.mark.requirement("trust-12")
+@pytest.mark.parametrize(
+    "word",
+    [
+        "=?utf-8?q?a=0D=0ABcc:_x=40evil.example?=",
+        "=?utf-8?B?DQpCY2M6IHhAZXZpbC5leGFtcGxl?=",
+        "a =?ascii*en?Q?=00=1b?=",
+    ],
+)
+@pytest.mark.parametrize("header", ["sender", "recipient", "reply_to", "subject"])
+def test_what_a_reader_would_take_for_a_code_is_refused_in_every_header(header, word):
+    if header == "subject":
+        changed = letter(rendered=Rendered(word, "", ""))
+    else:
+        changed = letter(**{header: mailbox("a@b.example", name=word)})
+
+    with pytest.raises(UnusableHeader):
+        build(changed)
+
+
+@pytest.mark.requirement("trust-12")
+@pytest.mark.parametrize("name", ["", "Noor", "Noör, J."])
+@pytest.mark.parametrize("says", ["=00=1b", "victim=40shop.example=2C", "=0Dx"])
+def test_an_address_that_says_another_one_in_a_code_is_refused(says, name):
+    address = f"=?utf-8?q?{says}?=@evil.example"
+
+    with pytest.raises(UnusableHeader):
+        build(letter(recipient=mailbox(address, name=name)))
+    with pytest.raises(UnusableHeader):
+        encoding.to_line(name, address)
+
+
+def test_a_sum_is_no_code():
+    assert (
+        received(build(letter(rendered=Rendered("2+2=? Or =?? b?", "", ""))))["Subject"] == "2+2=? Or =?? b?"
+    )
 
 
 @pytest.mark.requirement("trust-12")

@@ -28,6 +28,8 @@ MAX_NAME = 100
 _MAX_MACHINE_HEADER = 900
 # C0, DEL, C1, what some programs read as a line end, what reorders the text around it (ASVS 1.3.11), half characters.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# The library reads an encoded word (RFC 2047) in whatever it is given, in an address too, and writes what it says.
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
 _MACHINE_READABLE = re.compile(r"[\x21-\x7e]+")
 _WEB_ADDRESS = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]+")
 # As most are: nothing in it but the domain is left to judge.
@@ -84,9 +86,9 @@ class Mailbox:
     def header(self, name: str) -> Address:
         """Return it for a header of this name.
 
-        :raises UnusableHeader: when the name has control characters.
+        :raises UnusableHeader: when it has control characters, or says something in a code.
         """
-        if _CONTROL.search(self.name) or _CONTROL.search(self.address):
+        if not (_is_sound(self.name) and _is_sound(self.address)):
             raise UnusableHeader(header=name)
         try:
             return Address(self.name[:MAX_NAME], self.local_part, self.domain)
@@ -189,11 +191,16 @@ def folded(name: str, value: str | Address) -> bytes:
 def checked_subject(subject: str) -> str:
     """Return a subject that may stand in a header.
 
-    :raises UnusableHeader: when it is empty or has control characters.
+    :raises UnusableHeader: when it is empty, has control characters, or says something in a code.
     """
-    if not subject or _CONTROL.search(subject):
+    if not subject or not _is_sound(subject):
         raise UnusableHeader(header="Subject")
     return subject
+
+
+def _is_sound(text: str) -> bool:
+    """Tell whether a text may stand in a header: it has no control characters, and none in a code that readers undo."""
+    return not (_CONTROL.search(text) or _ENCODED_WORD.search(text))
 
 
 def machine_readable(header: str, value: str) -> str:
