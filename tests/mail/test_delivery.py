@@ -6,7 +6,8 @@ from collections import Counter
 from email.policy import default
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from guestlist import addresses
 from guestlist.mail import actions, claiming, delivery, recording
@@ -191,6 +192,23 @@ def test_an_address_that_does_not_exist_is_suppressed_and_a_full_mailbox_is_not(
         ("bounced", "5.1.1", "no such user"),
         ("bounced", "5.2.2", "full"),
     ]
+
+
+def test_as_many_statements_suppress_fifty_addresses_as_one(shop):
+    asked = []
+    for batch in (range(1), range(100, 150)):
+        queue(shop, batch)
+        kind = Friends(hashed={one: one.to_bytes(16) for one in batch})
+        basket = Basket({"*": Answer(Result.BOUNCED, "5.1.1", "no such user", no_such_address=True)})
+        with CaptureQueriesContext(connection) as queries:
+            run(kind, basket)
+        asked.append(
+            sum("suppression" in query["sql"] and "SELECT" not in query["sql"][:6] for query in queries)
+        )
+
+    assert Suppression.objects.count() == 51
+    # Recorded in chunks of 25.
+    assert asked == [1, 2]
 
 
 def test_the_answers_that_are_kept_do_not_name_the_address(shop):

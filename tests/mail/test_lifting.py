@@ -3,6 +3,7 @@
 import datetime
 import logging
 import threading
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -149,6 +150,25 @@ def test_one_mail_goes_out_when_many_ask_at_once() -> None:
 
     assert sorted(races.together(*[ask] * 6), key=str) == [False] * 5 + [True]
     assert Message.objects.count() == 1
+
+
+@pytest.mark.requirement("trust-18")
+@pytest.mark.django_db(transaction=True)
+def test_stronger_reason_stays_when_several_suppress_at_once() -> None:
+    website = make.website()
+    several = [f"friend{number}@example.org" for number in range(20)]
+    for address in several:
+        suppress(website, SuppressionReason.BOUNCE, address)
+
+    def each(reason: SuppressionReason) -> None:
+        for address in several:
+            suppress(website, reason, address)
+
+    told = races.together(*(partial(each, reason) for reason in (*SuppressionReason, *SuppressionReason)))
+
+    assert told == [None] * len(told)
+    assert set(Suppression.objects.values_list("reason", flat=True)) == {"wish"}
+    assert Suppression.objects.count() == len(several)
 
 
 @pytest.mark.django_db(transaction=True)

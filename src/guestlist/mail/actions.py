@@ -170,17 +170,34 @@ def release_held(*, message_id: int, now: datetime.datetime) -> bool:
 def suppress(
     *, website: Website | None, address_hash: bytes, reason: SuppressionReason, now: datetime.datetime
 ) -> None:
-    """Never mail this address again, for a website or (None) for all; the stronger of two reasons stays.
+    """Never mail this address again, as `suppress_many` does for several."""
+    suppress_many(website=website, address_hashes=[address_hash], reason=reason, now=now)
+
+
+@transaction.atomic
+def suppress_many(
+    *,
+    website: Website | None,
+    address_hashes: Collection[bytes],
+    reason: SuppressionReason,
+    now: datetime.datetime,
+) -> None:
+    """Never mail these addresses again, for a website or (None) for all; the stronger of two reasons stays.
 
     A wish outlasts a complaint, and both outlast what staff or a mail server entered, which staff may lift.
     """
-    with transaction.atomic():
-        row, created = Suppression.objects.get_or_create(
-            website=website, address_hash=address_hash, defaults={"reason": reason, "created_at": now}
+    # In one order, so that nobody waits in a circle.
+    hashes = sorted(set(address_hashes))
+    Suppression.objects.bulk_create(
+        [Suppression(website=website, address_hash=one, reason=reason, created_at=now) for one in hashes],
+        ignore_conflicts=True,
+    )
+    weaker = [one for one, weight in _WEIGHT.items() if weight < _WEIGHT[reason]]
+    if weaker:
+        # The condition decides between two at the same moment.
+        Suppression.objects.filter(website=website, address_hash__in=hashes, reason__in=weaker).update(
+            reason=reason
         )
-        if not created and _WEIGHT[reason] > _WEIGHT[SuppressionReason(row.reason)]:
-            row.reason = reason
-            row.save(update_fields=["reason"])
 
 
 def set_sender(
