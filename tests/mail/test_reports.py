@@ -2,6 +2,7 @@
 
 import base64
 import quopri
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -335,6 +336,25 @@ _NEST = "".join(f"Content-Type: multipart/mixed; boundary={n}\n\n--{n}\n" for n 
 )
 def test_a_hostile_mail_says_nothing(raw):
     assert isinstance(reports.read(raw), Ignored)
+
+
+_LONG = b'Content-Type: multipart/mixed; x="' + b";" * reports.MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        _LONG,
+        b"Content-Type: multipart/mixed; boundary=b\n\n" + (b"--b\n" + _LONG[:1_900] + b"\n\n\n") * 125,
+    ],
+    ids=["one", "many"],
+)
+def test_a_mail_with_endless_headers_takes_no_time(raw):
+    began = time.process_time()
+
+    assert isinstance(reports.read(raw), Ignored)
+
+    assert time.process_time() - began < 5
 
 
 _PIECES = st.sampled_from(

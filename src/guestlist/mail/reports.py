@@ -14,6 +14,7 @@ import logging
 import quopri
 import re
 from dataclasses import dataclass
+from email.policy import Compat32
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -33,6 +34,8 @@ _MAX_PARTS = 30
 _MAX_DEPTH = 5
 _MAX_BLOCKS = 100
 _MAX_HEADERS = 20
+_MAX_HEADER = 2_000
+"""Characters of a header that are looked at; the library takes a minute for a quarter of a megabyte of parameters."""
 
 _RECIPIENT_HEADERS = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To")
 _COMPLAINTS = frozenset({"abuse", "fraud", "virus", "opt-out", "opt-out-list"})
@@ -76,10 +79,21 @@ class Ignored:
     is_ours: bool
 
 
+class _Bounded(Compat32):
+    """The library's policy for mail of any kind, but for long headers: their beginning is read."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_MAX_HEADER]
+
+
+_POLICY = _Bounded()
+
+
 def read(raw: bytes) -> Returned | Ignored:
     """Return what a mail says came back. Never raises, whatever the mail is."""
     try:
-        return _read(email.message_from_bytes(_beginning(raw)))
+        return _read(email.message_from_bytes(_beginning(raw), policy=_POLICY))
     except Exception as error:
         # A stranger's mail may break the library's parser anywhere; nested deep enough it always does.
         log.info("A mail cannot be read: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
