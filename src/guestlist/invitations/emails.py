@@ -18,13 +18,13 @@ from guestlist.invitations.models import MAIL_KIND, WAITING, Channel, Delivery, 
 from guestlist.mail import previews
 from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.previews import Preview
-from guestlist.stores import config
-from guestlist.stores.models import StoreView
+from guestlist.stores import config, memory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from guestlist.occasions.models import Occasion
+    from guestlist.stores.models import StoreView
 
 
 class InvitationKind:
@@ -55,7 +55,7 @@ class InvitationKind:
             _Row._make(row)
             for row in Invitation.objects.filter(pk__any_of=ids, address__isnull=False).values_list(*_COLUMNS)
         ]
-        views = StoreView.objects.in_bulk({row.store_view_id for row in rows})
+        views = memory.store_views({row.store_view_id for row in rows})
         configs = config.resolve_each(Invitations, list(views.values()))
         shops = {pk: _Shop.of(view, configs[pk], now) for pk, view in views.items()}
         return {row.pk: _values(row, shops[row.store_view_id]) for row in rows}
@@ -135,7 +135,7 @@ def _customers_by_now(rows: list[tuple[int, int, int, int | None, str | None]]) 
 
     Rows have: id, website, store view, occasion, normalized address.
     """
-    views = StoreView.objects.in_bulk({row[2] for row in rows})
+    views = memory.store_views({row[2] for row in rows})
     configs = config.resolve_each(Invitations, list(views.values()))
     skipping = [row for row in rows if row[3] is None and configs[row[2]].existing_account == "skip"]
     if not skipping:

@@ -26,6 +26,7 @@ from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import Send, SenderIdentity
 from guestlist.mail.recording import Settled
+from guestlist.stores import memory
 
 if TYPE_CHECKING:
     import datetime
@@ -188,6 +189,10 @@ class _Session:
 
     def run(self) -> None:
         """Deliver; whatever happens, what was not handed over is put back."""
+        with memory.using(memory.Memory(_LOOK_EVERY)):
+            self._run()
+
+    def _run(self) -> None:
         try:
             self._feed()
             if self.delivery.threaded and not self.fed and len(self.ready) > CHUNK:
@@ -339,7 +344,8 @@ class _Session:
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
-            work()
+            with memory.using(memory.Memory(_LOOK_EVERY)):
+                work()
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that joins
             self.failure = error
             self.drained = self.fed = True

@@ -13,7 +13,7 @@ from guestlist.mail.kinds import Outcome, Row, Values, Verdict
 from guestlist.mail.models import SenderIdentity, TemplateText
 from guestlist.mail.parcels import Parcel
 from guestlist.refusal import Refusal
-from guestlist.stores.models import StoreView
+from guestlist.stores import memory
 
 if TYPE_CHECKING:
     import datetime
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from guestlist.mail.kinds import Kind
     from guestlist.mail.letters import Mailbox
     from guestlist.mail.skeletons import Frame
+    from guestlist.stores.models import StoreView
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,11 @@ class _Surroundings:
     @classmethod
     def of(cls, rows: Sequence[Row]) -> _Surroundings:
         """Read them, in three queries whatever the number of rows."""
+        shared = {(row.store_view_id, row.sender_id, row.template_version_id) for row in rows}
+        return memory.recall(("surroundings", frozenset(shared)), lambda: cls._read(rows))
+
+    @classmethod
+    def _read(cls, rows: Sequence[Row]) -> _Surroundings:
         texts: dict[int, list[TemplateText]] = {}
         found = TemplateText.objects.select_related("version__template").filter(
             version__in={row.template_version_id for row in rows}
@@ -102,7 +108,7 @@ class _Surroundings:
         for text in found.order_by("version", "language"):
             texts.setdefault(text.version_id, []).append(text)
         return cls(
-            views=StoreView.objects.select_related("website").in_bulk({row.store_view_id for row in rows}),
+            views=memory.store_views({row.store_view_id for row in rows}),
             senders=SenderIdentity.objects.in_bulk({row.sender_id for row in rows}),
             texts=texts,
         )

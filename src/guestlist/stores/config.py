@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guestlist.refusal import Refusal
+from guestlist.stores import memory
 from guestlist.stores.models import Override, StoreView, Website
 
 if TYPE_CHECKING:
@@ -192,6 +193,10 @@ def _reason(field: FieldInfo, error: Exception) -> str | _StrPromise:
 
 def resolve[S: Section](section: type[S], place: Place = DEFAULT) -> Resolved[S]:
     """Return the section's values at the place, in one query."""
+    return memory.recall((section, place), lambda: _resolved(section, place))
+
+
+def _resolved[S: Section](section: type[S], place: Place) -> Resolved[S]:
     where = Q(website=None, store_view=None)
     if place.website_id is not None:
         where |= Q(website=place.website_id, store_view=None)
@@ -205,6 +210,11 @@ def resolve[S: Section](section: type[S], place: Place = DEFAULT) -> Resolved[S]
 
 def resolve_each[S: Section](section: type[S], store_views: list[StoreView]) -> dict[int, S]:
     """Return the section's value for each store view, by the view's id, in one query for all of them."""
+    ids = frozenset(view.pk for view in store_views)
+    return memory.recall((section, ids), lambda: _resolved_each(section, store_views))
+
+
+def _resolved_each[S: Section](section: type[S], store_views: list[StoreView]) -> dict[int, S]:
     rows = list(
         Override.objects.filter(section=section.section).values_list(
             "option", "value", "website_id", "store_view_id"

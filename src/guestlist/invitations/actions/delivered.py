@@ -18,9 +18,8 @@ from guestlist.invitations.models import (
     InvitationEvent,
 )
 from guestlist.mail.kinds import Verdict
-from guestlist.stores import config
+from guestlist.stores import config, memory
 from guestlist.stores.actors import SYSTEM
-from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +75,7 @@ def _first_leaving(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[i
     by_view: dict[int, dict[int, Outcome]] = defaultdict(dict)
     for outcome in outcomes:
         by_view[outcome.message.store_view_id][outcome.message.subject_id] = outcome
-    views = StoreView.objects.in_bulk(by_view)
+    views = memory.store_views(by_view)
     configs = config.resolve_each(Invitations, list(views.values()))
     left: set[int] = set()
     for view_id, by_id in sorted(by_view.items()):
