@@ -295,6 +295,15 @@ def test_entry_is_refused_when_it_cannot_be_read(text, words):
         dkim.parse(text)
 
 
+@pytest.mark.requirement("trust-26")
+@pytest.mark.parametrize("before", ["", "s1:shop.example:"])
+def test_a_key_in_the_place_of_its_file_is_refused_without_being_shown(before):
+    with pytest.raises(ImproperlyConfigured, match="not hold the key") as refused:
+        dkim.parse(before + pem(RSA).decode())
+
+    assert "MII" not in str(refused.value)
+
+
 def test_entry_is_refused_when_two_keys_share_a_selector(file):
     file.write_bytes(pem(RSA))
 

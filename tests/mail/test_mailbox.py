@@ -311,6 +311,15 @@ def test_a_url_that_cannot_be_used_is_refused_with_the_reason(url, words):
         Mailbox.parse(url)
 
 
+@pytest.mark.requirement("trust-26")
+@pytest.mark.parametrize("password", ["geheim/1", "geheim?1", "geheim#1", "geheim[1"])
+def test_a_password_with_a_sign_of_its_own_is_refused_without_being_told(password):
+    with pytest.raises(ImproperlyConfigured, match="GUESTLIST_BOUNCE_MAILBOX") as refused:
+        Mailbox.parse(f"imaps://shop:{password}@imap.example")
+
+    assert "geheim" not in str(refused.value)
+
+
 # --- The job ------------------------------------------------------------------------------------------------------------
 
 

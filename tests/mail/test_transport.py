@@ -479,3 +479,13 @@ def test_the_url_tells_everything():
 def test_a_url_that_is_unclear_or_unsafe_is_refused(url):
     with pytest.raises(ImproperlyConfigured, match="GUESTLIST_SMTP_URL"):
         Server.parse(url)
+
+
+@pytest.mark.requirement("trust-26")
+@pytest.mark.parametrize("sign", ["/", "?", "#", "[", "]", "12/", "12?", "12#"])
+def test_a_password_with_a_sign_of_its_own_is_refused_without_being_told(sign):
+    with pytest.raises(ImproperlyConfigured, match="cannot be read") as refused:
+        Server.parse(f"smtp://shop:{sign}geheim@mail.example:587?starttls=1")
+
+    assert "geheim" not in str(refused.value)
+    assert "eheim" not in repr(Server.parse("smtps://shop:geheim@mail.example"))

@@ -166,6 +166,11 @@ def parse(text: str) -> list[Key]:
     :raises ImproperlyConfigured: when one cannot be used; the sentence says what to do.
     """
     keys: list[Key] = []
+    if "-----" in text:
+        # Not shown: it is what nobody may see.
+        raise ImproperlyConfigured(
+            "GUESTLIST_DKIM must name the file that a key is in, selector:domain:/path/to/key.pem, not hold the key."
+        )
     for entry in filter(None, (part.strip() for part in text.split(","))):
         selector, domain, file = (*entry.split(":", 2), "", "")[:3]
         if not file:

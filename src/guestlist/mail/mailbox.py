@@ -71,13 +71,17 @@ class Mailbox:
 
         :raises ImproperlyConfigured: when it cannot be read, or would send a password in the clear to another machine.
         """
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port
             query = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
             timeout = float(query.pop("timeout", _PATIENCE))
-        except ValueError as error:
-            raise ImproperlyConfigured(f"GUESTLIST_BOUNCE_MAILBOX cannot be read: {error}.") from None
+        except ValueError:
+            # Without the words at fault: they may be a piece of the password.
+            raise ImproperlyConfigured(
+                "GUESTLIST_BOUNCE_MAILBOX cannot be read. Write / ? # : @ and % in user and password as %2F %3F %23 %3A "
+                "%40 and %25; port and timeout are numbers."
+            ) from None
         if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
             raise ImproperlyConfigured(
                 "GUESTLIST_BOUNCE_MAILBOX must look like imaps://user:password@host/INBOX."
