@@ -1,10 +1,11 @@
 """Delivery under load: three threads in each worker, several workers, and none lost or doubled between them."""
 
+import contextlib
 import threading
 from collections import Counter
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from guestlist.mail import counting, delivery, recording, sends
 from guestlist.mail.delivery import Delivery
@@ -148,6 +149,49 @@ def test_a_database_that_goes_while_mails_are_claimed_puts_nothing_at_risk(tmp_p
     assert set(between) <= {("sent", ""), ("ready", "")}
     assert states() == {("sent", ""): 600}
     assert set(server.copies().values()) == {1}
+
+
+@pytest.mark.requirement("delivery-when-away")
+def test_a_database_that_ends_all_connections_loses_and_doubles_none(tmp_path, monkeypatch):
+    """As it does when it restarts; SQLite has nobody who could hang up."""
+    monkeypatch.setattr(delivery, "_RECORD_PAUSES", (0.01,))
+    queue(make_shop(), range(500))
+    moments = iter([50, 150, 300])
+    wanted = [next(moments)]
+
+    def hang_up():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        connection.close()
+
+    def script(stage, _line, _call):
+        if stage == "dot":
+            with server.lock:
+                now = len(server.mails) >= wanted[0]
+                if now:
+                    wanted[0] = next(moments, 10_000)
+                    hang_up()  # while nobody else does: they would end each other
+
+    with scriptedserver.running(script) as server:
+        work = worker(server, tmp_path, size=100)
+        for _ in range(20):
+            connection.close()
+            with contextlib.suppress(OperationalError, InterfaceError):
+                if not work.run().claimed and not Message.objects.exclude(state="sent").exists():
+                    break
+        connection.close()
+        work.transport.close()
+        work.journal.close()
+
+    assert wanted == [10_000]
+    assert states() == {("sent", ""): 500}
+    assert len(server.mails) == 500
+    assert set(server.copies().values()) == {1}
+    assert list(tmp_path.glob("*/*.journal")) == []
 
 
 def test_a_mistake_while_recording_sends_nothing_twice(tmp_path, monkeypatch):
