@@ -14,8 +14,12 @@ from guestlist.demo.models import CapturedMail, Planting
 from guestlist.invitations import figures
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import Delivery, EventKind, FiguresDay, Invitation, InvitationEvent
+from guestlist.mail import config as mail_config
+from guestlist.mail import hours, sends, totals
+from guestlist.mail.models import Delta, Measure, Send
 from guestlist.occasions.models import Occasion, OccasionKind
 from guestlist.orders.models import Order
+from guestlist.stores import config
 from guestlist.stores.actors import Permission
 from guestlist.stores.models import StoreView, Website
 
@@ -71,6 +75,26 @@ def test_figures_agree_with_the_rows(shop):
     assert counted[figures.CREATED] == Invitation.objects.count()
     assert counted[figures.ACCEPTED] == accepted.count()
     assert counted[figures.ORDERS] == Order.objects.filter(customer__in=accepted.values("invitee")).count()
+
+
+def test_there_are_sends_to_look_at_when_planted(shop):
+    found = Send.objects.select_related("store_view", "sender").order_by("pk")
+    options = config.resolve_each(mail_config.Delivery, [one.store_view for one in found])
+    over, halted = sends.progress(list(found), options=options, now=shop)
+    assert (over.status, over.total, over.left) == (sends.Status.FINISHED, 45, 0)
+    assert over.counts[Measure.BOUNCED] == 3
+    assert over.counts[Measure.FAILED] == 1
+    assert halted.status == sends.Status.PAUSED
+    assert halted.counts[Measure.DEFERRED] == halted.counts[Measure.BOUNCED] == 1
+    assert halted.left > halted.counts[Measure.HANDED_OVER] > 0
+    assert all(one.adds_up for one in totals.audit())
+    # The worker has nothing to fold as soon as the demo starts.
+    assert not Delta.objects.exists()
+
+
+def test_bulk_mail_leaves_at_all_hours_when_planted(shop):
+    for view in StoreView.objects.all():
+        assert hours.always(config.resolve(mail_config.Delivery, config.at(view)).value)
 
 
 def test_planting_again_changes_nothing(shop):

@@ -22,6 +22,7 @@ def plant(*, base_url: str, now: datetime) -> bool:
     Planting.objects.create(planted_at=now, base_url=base_url)
     views = shop.open_shops(base_url=base_url)
     shop.hire(views)
+    shop.send_at_all_hours(now=now)
     story.tell(views, now=now)
     return True
 

@@ -23,9 +23,12 @@ from guestlist.demo.transport import InboxTransport
 from guestlist.invitations import actions as invitations
 from guestlist.invitations import config, emails, figures, links
 from guestlist.invitations.models import Channel, Invitation
-from guestlist.mail import accounts, delivery
+from guestlist.mail import accounts, counting, delivery, ending, sends
+from guestlist.mail.config import Delivery
+from guestlist.mail.models import Send
 from guestlist.occasions import actions as occasions
 from guestlist.occasions.models import Occasion, OccasionKind
+from guestlist.stores import config as options
 from guestlist.stores.actors import Actor, ActorKind
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ def tell(views: Mapping[str, StoreView], *, now: datetime) -> None:
     for step in steps:
         teller.do(step)
     while figures.fold():
+        pass
+    while counting.fold(now=now):
         pass
 
 
@@ -74,7 +79,7 @@ class _Teller:
         with override(view.language):
             verb(step, view, at)
             if step.get("mail") != "waits":
-                self._deliver(at + timedelta(minutes=2))
+                self._deliver(at + timedelta(minutes=2), first=step.get("first"))
 
     def register(self, step: Step, view: StoreView, at: datetime) -> None:
         """Join without an invitation's link; the address is confirmed by mail."""
@@ -124,8 +129,14 @@ class _Teller:
             occasion=_occasion(step),
             ready_at=ready,
             config=config.of(view),
+            delivery=options.resolve(Delivery, options.at(view)).value,
             now=at,
         )
+
+    def pause(self, step: Step, view: StoreView, at: datetime) -> None:
+        """Let nothing more of the last send leave, as staff."""
+        send = Send.objects.filter(store_view=view).latest("pk")
+        sends.pause(send=send, actor=_staff(step["who"]), now=at)
 
     def join(self, step: Step, view: StoreView, at: datetime) -> None:
         """Open the link of the mail and register."""
@@ -245,17 +256,22 @@ class _Teller:
         once = hashlib.sha256(f"{step['who']} {step['days']} {step['at']}".encode()).hexdigest()
         buying.buy(store_view=view, customer=customer, cart=cart.Cart(lines), once=once, now=at)
 
-    def _deliver(self, at: datetime) -> None:
+    def _deliver(self, at: datetime, *, first: int | None = None) -> None:
+        """Let all mail go that is due, or only so many of it."""
         transport = InboxTransport(at, keeps=at > self.now - _KEPT)
-        while delivery.run(
-            kinds=(*accounts.KINDS, *emails.KINDS),
-            transport=transport,
-            worker="planting",
-            clock=lambda: at,
-            batch_size=lambda _website: 500,
-            jitter=lambda: 0.5,
-        ).claimed:
+        while (
+            delivery.run(
+                kinds=(*accounts.KINDS, *emails.KINDS),
+                transport=transport,
+                worker="planting",
+                clock=lambda: at,
+                batch_size=lambda _website: first or 500,
+                jitter=lambda: 0.5,
+            ).claimed
+            and first is None
+        ):
             pass
+        ending.finish(now=at)
 
 
 def _customer(email: str, view: StoreView) -> Customer:
