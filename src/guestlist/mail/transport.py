@@ -17,7 +17,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -489,12 +488,6 @@ def _greeted(server: Server) -> smtplib.SMTP:
     except BaseException:
         smtp.close()
         raise
-
-
-@lru_cache(maxsize=4)
-def _trusted(ca_file: str) -> ssl.SSLContext:
-    # Kept: reading all authorities takes 20 ms of the processor, and a round may open 256 connections.
-    return ssl.create_default_context(cafile=ca_file or None)
     return smtp
 
 
