@@ -26,10 +26,12 @@ from guestlist.invitations.models import (
     PendingJoin,
 )
 from guestlist.invitations.rules import NotUsable
-from guestlist.mail import ending, totals
+from guestlist.mail import ending, recording, totals
 from guestlist.mail import sends as bulk
 from guestlist.mail.config import Delivery as Sending
+from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import Message, Send
+from guestlist.mail.recording import Settled
 from guestlist.orders.models import Order
 from guestlist.refusal import Refusal
 from guestlist.worker import jobs
@@ -398,6 +400,35 @@ def test_nobody_waits_in_a_circle_when_many_end_the_same_invitations(_round: int
     for one in Invitation.objects.prefetch_related("events"):
         steps = sorted((event.pk, event.origin, event.target) for event in one.events.all() if event.target)
         assert [step[1] for step in steps[1:]] == [step[2] for step in steps[:-1]]
+
+
+def test_nobody_waits_in_a_circle_when_staff_end_what_is_just_recorded() -> None:
+    actor, website = make.actor(), make.website()
+    views = [make.store_view(website), make.store_view(website)]
+    # The later store view has the earlier invitations, and some are sent again.
+    for view in reversed(views):
+        for number in range(100):
+            one = make.staff_invitation(view)
+            if number % 2:
+                make.fare(one, Verdict.ACCEPTED)
+                invitations.resend(invitation=one, actor=actor, config=make.options(), now=make.NOW)
+    mails = list(Message.objects.filter(state="ready").order_by("subject_id"))
+    Message.objects.filter(state="ready").update(state="leased", worker="one")
+    settled = [Settled(Outcome(make.row(one), Verdict.ACCEPTED, "250", "", make.NOW)) for one in mails]
+    ids = [one.subject_id for one in mails]
+
+    def record() -> None:
+        recording.record(
+            settled, kinds={one.code: one for one in jobs.KINDS}, worker="one", now=make.NOW, jitter=float
+        )
+
+    results = races.together(
+        record, *(partial(invitations.discard_many, ids=ids, actor=actor, now=make.NOW) for _ in range(3))
+    )
+
+    outcomes(results)
+    assert Message.objects.filter(state="sent").count() == len(mails) + 100
+    assert figures_are_exact()
 
 
 def test_nobody_waits_in_a_circle_when_a_send_is_stopped_and_its_invitations_are_ended() -> None:

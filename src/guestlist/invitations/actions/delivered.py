@@ -48,6 +48,9 @@ def record(outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
 
 
 def _record(outcomes: Sequence[Outcome], now: datetime.datetime) -> None:
+    if len({(one.verdict, one.message.store_view_id) for one in outcomes}) > 1:
+        # What follows takes them group by group; staff who end some of them take theirs in the order of ids.
+        _lock([one.message.subject_id for one in outcomes])
     left = _first_leaving([one for one in outcomes if one.verdict == Verdict.ACCEPTED], now)
     by_id = {one.message.subject_id: one for one in outcomes if one.message.pk not in left}
     if not by_id:
@@ -68,6 +71,15 @@ def _record(outcomes: Sequence[Outcome], now: datetime.datetime) -> None:
             _bounced(invitations, by_id, now)
         else:
             _fared(invitations, by_id, verdict, now)
+
+
+def _lock(ids: Sequence[int]) -> None:
+    list(
+        Invitation.objects.select_for_update(no_key=True)
+        .filter(pk__any_of=ids)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def _first_leaving(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[int]:

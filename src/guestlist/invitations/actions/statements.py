@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 _INVITATION = Invitation._meta.db_table
 _EVENT = InvitationEvent._meta.db_table
 
-# Locked in the order of ids first, as everybody does who takes several, so that nobody waits in a circle.
+# Locked in the order of ids first, as everybody does who takes several, so that nobody waits in a circle: all of them,
+# because the caller goes on with those that do not leave for the first time.
 _LEAVE_POSTGRESQL = f"""
     WITH locked AS MATERIALIZED (
-        SELECT id FROM {_INVITATION}
-        WHERE id = ANY(%s) AND status = %s AND delivery = ANY(%s)
+        SELECT id, status, delivery FROM {_INVITATION} WHERE id = ANY(%s)
         ORDER BY id FOR NO KEY UPDATE
     )
     UPDATE {_INVITATION} AS invitation
     SET status = %s, reason = %s, delivery = %s, sent_at = %s, sent_day = %s, expires_at = %s
-    FROM locked WHERE invitation.id = locked.id
+    FROM locked WHERE invitation.id = locked.id AND locked.status = %s AND locked.delivery = ANY(%s)
     RETURNING invitation.id
 """  # noqa: S608 - names of tables, no input
 _LEAVE_SQLITE = f"""
@@ -71,8 +71,8 @@ def leave(
                 sent_day,
                 expires_at,
             ]
-            which: list[Any] = [list(ids), Status.NOT_SENT, [str(one.value) for one in _MAY_LEAVE]]
-            cursor.execute(_LEAVE_POSTGRESQL, [*which, *sets])
+            which: list[Any] = [Status.NOT_SENT, [str(one.value) for one in _MAY_LEAVE]]
+            cursor.execute(_LEAVE_POSTGRESQL, [list(ids), *sets, *which])
         else:
             adapt = connection.ops.adapt_datetimefield_value
             day = connection.ops.adapt_datefield_value(sent_day)
