@@ -1,5 +1,6 @@
 """SMTP against a real server: encryption, sign-in, what answers mean, and lines that drop."""
 
+import contextlib
 import datetime
 import itertools
 import select
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from guestlist.mail import answers, letters, transport
 from guestlist.mail.templates import Rendered
 from guestlist.mail.transport import Result, Server, SmtpTransport, probe
-from tests.mail import mailserver, supply
+from tests.mail import mailserver, scriptedserver, supply
 from tests.mail.mailserver import PASSWORD, USER, MailServer
 from tests.mail.supply import Shelf
 
@@ -489,3 +490,49 @@ def test_a_password_with_a_sign_of_its_own_is_refused_without_being_told(sign):
 
     assert "geheim" not in str(refused.value)
     assert "eheim" not in repr(Server.parse("smtps://shop:geheim@mail.example"))
+
+
+# --- Servers that do not come to an end ---------------------------------------------------------------------------------
+
+
+def test_a_server_whose_greeting_does_not_end_is_heard_for_so_many_bytes():
+    with scriptedserver.running(
+        lambda stage, _line, _call: b"250-more\r\n" * 20_000 if stage == "EHLO" else None
+    ) as wordy:
+        smtp = connect(wordy.port)
+
+        assert "says too much" in carried(smtp)
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_server_that_trickles_its_greeting_is_hung_up_on(scheme):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_trickle, args=[listener], daemon=True)
+        thread.start()
+        began = time.monotonic()
+
+        said = carried(connect(listener.getsockname()[1], scheme, timeout=0.4))
+
+        assert time.monotonic() - began < 5
+        assert isinstance(said, str)
+        thread.join(5)
+        assert not thread.is_alive()  # the line is closed at our end too
+
+
+def _trickle(listener):
+    line, _address = listener.accept()
+    with line, contextlib.suppress(OSError):
+        # A TLS record's beginning, as good as any words.
+        for byte in itertools.chain(b"\x16\x03\x03\x40\x00", itertools.repeat(0x32)):
+            line.sendall(bytes([byte]))
+            time.sleep(0.1)
+
+
+def test_a_connection_that_was_opened_in_time_stays(server):
+    smtp = connect(server.port, timeout=0.3)
+    assert carried(smtp)[0].result is Result.ACCEPTED
+    time.sleep(1.0)
+
+    assert carried(smtp)[0].result is Result.ACCEPTED
+    smtp.close()
+    assert server.connections == 1

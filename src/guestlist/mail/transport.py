@@ -26,6 +26,7 @@ from guestlist.mail import answers
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.conversation import Conversation, Offers
 from guestlist.mail.parcels import OneByOne, Parcel, Supply, Transport
+from guestlist.mail.transport_opening import Client, EncryptedClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -446,6 +447,7 @@ def probe(server: Server, *, sender: str) -> Answer:
     finally:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             smtp.quit()
+        smtp.close()
     if code == 250:  # noqa: PLR2004 - SMTP's own number
         return Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
     return answers.of_sender(code, text)
@@ -453,6 +455,7 @@ def probe(server: Server, *, sender: str) -> Answer:
 
 def _connected(server: Server) -> _Line:
     smtp = _greeted(server)
+    smtp.relax()
     assert smtp.sock is not None
     offers = Offers(
         pipelining=smtp.has_extn("pipelining"),
@@ -469,15 +472,18 @@ def _connected(server: Server) -> _Line:
     return _Line(sock, offers, time.monotonic())
 
 
-def _greeted(server: Server) -> smtplib.SMTP:
-    """Return a connection on which a mail may begin: greeted, encrypted and signed in as configured."""
+def _greeted(server: Server) -> Client:
+    """Return a connection on which a mail may begin: greeted, encrypted and signed in as configured.
+
+    It is hung up when its time is over, unless it is told to relax.
+    """
     ehlo = server.ehlo or socket.getfqdn()
-    smtp: smtplib.SMTP
+    smtp: Client
     if server.implicit_tls:
         trusted = _trusted(server.ca_file)
-        smtp = smtplib.SMTP_SSL(server.host, server.port, ehlo, timeout=server.timeout, context=trusted)
+        smtp = EncryptedClient(server.host, server.port, ehlo, timeout=server.timeout, context=trusted)
     else:
-        smtp = smtplib.SMTP(server.host, server.port, ehlo, timeout=server.timeout)
+        smtp = Client(server.host, server.port, ehlo, timeout=server.timeout)
     try:
         smtp.ehlo_or_helo_if_needed()
         if server.starttls:
