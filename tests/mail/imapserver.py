@@ -36,6 +36,8 @@ class Store:
     drop_at: str = ""
     drop_after: int = 0
     uid_last: bool = False
+    announces: int = 0
+    """So many bytes are announced of each mail, whatever its size."""
     read_only: bool = False
     commands: list[str] = field(default_factory=list)
     secured: bool = False
@@ -153,9 +155,12 @@ class _Session(socketserver.StreamRequestHandler):
         return "OK [READ-ONLY] selected" if self.store.read_only else "OK [READ-WRITE] selected"
 
     def _search(self, rest: str) -> str:
-        assert rest == "UNSEEN UNDELETED"
+        wanted = re.fullmatch(r"(\d+):(\d+) UNSEEN UNDELETED", rest)
+        assert wanted
         found = [
-            one.uid for one in self.store.folders[self.folder] if not {"\\Seen", "\\Deleted"} & one.flags
+            one.uid
+            for one in self.store.folders[self.folder][int(wanted[1]) - 1 : int(wanted[2])]
+            if not {"\\Seen", "\\Deleted"} & one.flags
         ]
         self._say("* SEARCH" + "".join(f" {uid}" for uid in found))
         return "OK done"
@@ -172,7 +177,7 @@ class _Session(socketserver.StreamRequestHandler):
             raw = one.raw[: int(found[1])]
             uid = f"UID {one.uid}"
             head, tail = ("", f" {uid})") if self.store.uid_last else (f"{uid} ", ")")
-            self._say(f"* {number} FETCH ({head}BODY[]<0> {{{len(raw)}}}")
+            self._say(f"* {number} FETCH ({head}BODY[]<0> {{{self.store.announces or len(raw)}}}")
             self.wfile.write(raw)
             self._say(tail)
         self._say("* 99 EXISTS")  # a server may say such things at any time

@@ -13,7 +13,7 @@ from guestlist.mail.models import Message, MessageState
 from guestlist.mail.returned import Taken
 from tests.mail import comeback, imapserver, mailserver
 from tests.mail.comeback import failed
-from tests.mail.imapserver import PASSWORD, USER, Store
+from tests.mail.imapserver import PASSWORD, USER, Mail, Store
 from tests.mail.outbox import NOW, Friends, make_shop, queue
 
 OURS = comeback.mail("Subject: ours", "A bounce.\n")
@@ -220,6 +220,27 @@ def test_a_break_midway_goes_on_where_it_stopped(store):
     assert len(store.uids("Guestlist")) == 20
     store.drop_at = ""
     assert reader.read(handle=handle) == 25
+
+
+def test_a_mailbox_full_of_what_is_not_ours_is_read_all_the_same(store):
+    # As many numbers as do not fit into one line of the library's.
+    store.folders["INBOX"] = [Mail(1_000_000 + number, PEOPLES, set()) for number in range(130_000)]
+    store.next_uid = 2_000_000
+    store.put(OURS)
+    reader = at(store)
+    reader.uid_validity, reader.left_alone = b"1", {b"%d" % uid for uid in store.uids()[:-1]}
+
+    assert reader.read(handle=handle) == 1
+
+    assert len(reader.left_alone) == 130_000
+
+
+def test_a_server_that_announces_more_than_was_asked_for_is_not_heard_out(store):
+    store.put(OURS)
+    store.announces = 1 << 40
+
+    with pytest.raises(MailboxError, match="announces"):
+        at(store).read(handle=handle)
 
 
 @pytest.mark.parametrize(

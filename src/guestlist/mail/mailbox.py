@@ -26,7 +26,7 @@ from guestlist.mail.returned import Taken
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from guestlist.mail.kinds import Kind
 
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 LIMIT = 200
 """Mails that one run reads; the worker has other work too."""
 _AT_ONCE = 20
+_SEARCHED_AT_ONCE = 50_000
 _PATIENCE = 20.0
 _LONGEST_PATIENCE = 600.0
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -148,11 +149,11 @@ class Reader:
             raise MailboxError(f"{type(error).__name__}: {answers.printable(str(error))}") from error
 
     def _read(self, server: imaplib.IMAP4, handle: Callable[[bytes], Taken], limit: int) -> int:
-        _said(server.select(_quoted(self.mailbox.folder)))
+        (count,) = _said(server.select(_quoted(self.mailbox.folder)))
         validity = server.response("UIDVALIDITY")[1][0] or b""
         if validity != self.uid_validity:
             self.left_alone, self.uid_validity = set(), validity
-        unseen = b" ".join(filter(None, _said(server.uid("SEARCH", "UNSEEN UNDELETED")))).split()
+        unseen = [uid for some in _ranges(int(count)) for uid in _searched(server, some)]
         self.left_alone &= set(unseen)
         new = [uid for uid in unseen if uid not in self.left_alone][:limit]
         done = 0
@@ -226,13 +227,35 @@ def _reader(url: str) -> Reader:
 # --- The protocol ------------------------------------------------------------------------------------------------------
 
 
+class _Bounded:
+    """What keeps a server from filling the memory by one answer: an end to what it may announce."""
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes of a mail.
+
+        :raises imaplib.IMAP4.abort: when it is more than was asked for.
+        """
+        if size > reports.MAX_BYTES:
+            raise imaplib.IMAP4.abort(f"the server announces {size} bytes")
+        content: bytes = super().read(size)  # type: ignore[misc]  # stands before a client
+        return content
+
+
+class _Client(_Bounded, imaplib.IMAP4):
+    pass
+
+
+class _EncryptedClient(_Bounded, imaplib.IMAP4_SSL):
+    pass
+
+
 def _connected(mailbox: Mailbox) -> imaplib.IMAP4:
     context = ssl.create_default_context(cafile=mailbox.ca_file or None)
     server: imaplib.IMAP4
     if mailbox.implicit_tls:
-        server = imaplib.IMAP4_SSL(mailbox.host, mailbox.port, ssl_context=context, timeout=mailbox.timeout)
+        server = _EncryptedClient(mailbox.host, mailbox.port, ssl_context=context, timeout=mailbox.timeout)
     else:
-        server = imaplib.IMAP4(mailbox.host, mailbox.port, timeout=mailbox.timeout)
+        server = _Client(mailbox.host, mailbox.port, timeout=mailbox.timeout)
     try:
         if mailbox.starttls:
             server.starttls(context)  # raises where the server does not offer it
@@ -261,6 +284,16 @@ def _leave(server: imaplib.IMAP4) -> None:
     except (OSError, imaplib.IMAP4.error):
         with contextlib.suppress(OSError):
             server.shutdown()
+
+
+def _ranges(count: int) -> Iterator[str]:
+    """Give the numbers of all mails in a folder, some at a time: an answer is one line, and the library's end at 1 MB."""
+    for first in range(1, count + 1, _SEARCHED_AT_ONCE):
+        yield f"{first}:{min(first + _SEARCHED_AT_ONCE - 1, count)}"
+
+
+def _searched(server: imaplib.IMAP4, some: str) -> list[bytes]:
+    return b" ".join(filter(None, _said(server.uid("SEARCH", f"{some} UNSEEN UNDELETED")))).split()
 
 
 def _said(answer: tuple[str, Sequence[Any]]) -> list[Any]:
