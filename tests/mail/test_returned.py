@@ -227,6 +227,19 @@ def test_another_bounce_of_a_mail_that_bounced_changes_nothing(shop, kind):
     assert of_sender(row) == {"returned": 1}
 
 
+@pytest.mark.requirement("trust-24")
+@pytest.mark.parametrize("state", [MessageState.WITHDRAWN, MessageState.FAILED, MessageState.SENT])
+def test_however_many_bounces_somebody_writes_for_a_mail_one_counts(shop, kind, state):
+    row = sent(shop, state=state)
+
+    written = record(kind, *(bounce(row, key=str(number)) for number in range(5)))
+
+    assert written == [Written.RECORDED] + [Written.ALREADY] * 4
+    assert of_sender(row) == {"returned": 1}
+    assert (Attempt.objects.count(), len(kind.returned_outcomes)) == (1, 1)
+    assert Report.objects.count() <= 2
+
+
 def test_a_bounce_of_a_mail_that_was_cleared_away_does_nothing(shop, kind):
     row = sent(shop)
     Message.objects.all().delete()

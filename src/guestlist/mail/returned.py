@@ -27,6 +27,8 @@ REMEMBERED = datetime.timedelta(days=90)
 _TRIES = 3
 _COMPLAINED_ONCE = "complained"
 """A source of our own: a mail is complained of once, whoever tells, and however often."""
+_BOUNCED_ONCE = "bounced"
+"""The same for bounces of mails whose state does not tell. Whoever got a mail can write as many bounces as they like."""
 _ENDING = frozenset({MessageState.SENT, MessageState.READY, MessageState.HELD})
 """The states that a bounce ends. What waits to be tried again may have arrived after all, and come back."""
 
@@ -112,9 +114,9 @@ def _record(returned: Returned, kinds: dict[str, Kind], now: datetime.datetime) 
     state, row = MessageState(found[0]), Row(*found[1:])
     if returned.verdict is Verdict.BOUNCED and state is MessageState.LEASED:
         return Written.LATER
-    if not _is_new(returned, now):
-        return Written.ALREADY
     if returned.verdict is Verdict.BOUNCED and state is MessageState.BOUNCED:
+        return Written.ALREADY
+    if not _is_new(returned, state, now):
         return Written.ALREADY
     kind = kinds.get(row.kind)
     if kind is not None:
@@ -136,11 +138,13 @@ def _record(returned: Returned, kinds: dict[str, Kind], now: datetime.datetime) 
     return Written.RECORDED
 
 
-def _is_new(returned: Returned, now: datetime.datetime) -> bool:
-    """Remember the report; tell whether it was unknown."""
+def _is_new(returned: Returned, state: MessageState, now: datetime.datetime) -> bool:
+    """Remember the report, unless it says what is known; tell whether it was unknown."""
     names = [(returned.source, returned.key)]
     if returned.verdict is Verdict.COMPLAINED:
-        names.append((_COMPLAINED_ONCE, str(returned.message_id)))
+        names.insert(0, (_COMPLAINED_ONCE, str(returned.message_id)))
+    elif state not in _ENDING:
+        names.insert(0, (_BOUNCED_ONCE, str(returned.message_id)))
     return all(is_first(source=source, key=key, now=now) for source, key in names)
 
 
