@@ -137,6 +137,40 @@ def test_what_else_lies_in_the_folder_is_left_alone(held):
     assert all(path.exists() for path in strange)
 
 
+def test_nobody_else_may_look_into_a_journal_or_write_there(tmp_path):
+    held = journal.take_first(tmp_path / "new" / "journal")
+    held.leaving(1)
+
+    modes = {
+        path.stat().st_mode & 0o077 for path in [held.folder.parent, held.folder, *held.folder.iterdir()]
+    }
+    held.close()
+
+    assert modes == {0}
+
+
+def test_a_folder_that_everybody_may_write_to_is_refused(tmp_path):
+    tmp_path.chmod(0o777)
+
+    with pytest.raises(PermissionError, match="everybody may write there"):
+        journal.take_first(tmp_path)
+
+
+def test_a_link_in_the_place_of_a_journal_is_not_followed(tmp_path, held):
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    (held.folder / "0000000001.journal").symlink_to(precious)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "lock").symlink_to(precious)
+
+    with pytest.raises(FileExistsError):
+        held.leaving(1)
+    with pytest.raises(OSError, match="symbolic links"):
+        Journal.take(tmp_path, "other")
+
+    assert precious.read_bytes() == b"precious"
+
+
 def test_only_one_holds_a_name(held):
     with pytest.raises(JournalInUseError):
         Journal.take(held.folder.parent, "one")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import errno
 import fcntl
 import logging
 import mmap
@@ -17,6 +18,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -36,6 +38,8 @@ _SPARE = 2_048
 _MARK = b"GL1"
 """Ends a record; one that was only half written has none."""
 _MOST_WORKERS = 256
+_OURS = 0o700
+"""Whoever else could write here could say of mails that they were sent."""
 
 
 class Mark(enum.IntEnum):
@@ -85,8 +89,9 @@ class Journal:
         :raises OSError: when the folder cannot be written.
         """
         folder = root / name
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        root.mkdir(mode=_OURS, parents=True, exist_ok=True)
+        folder.mkdir(mode=_OURS, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -176,7 +181,7 @@ class Journal:
             self._drop(self._files[-1])
         self._number += 1
         path = self.folder / f"{self._number:010d}.journal"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             # Reserved, so that a full disk says so here and not by a fault in the middle of a write.
             os.posix_fallocate(descriptor, 0, _RECORDS * _SIZE)
@@ -238,7 +243,9 @@ def take_first(root: Path, base: str = "") -> Journal:
 
 def _drawn(root: Path) -> str:
     """Return the number of a folder of journals, drawn when it is first asked for."""
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=_OURS, parents=True, exist_ok=True)
+    if root.stat().st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EPERM, "everybody may write there", str(root))
     file = root / "machine"
     if not file.exists():
         made = root / f".machine.{os.getpid()}.{secrets.token_hex(4)}"
