@@ -253,3 +253,22 @@ def test_a_send_is_finished_when_nothing_is_on_its_way():
     send.refresh_from_db()
     empty.refresh_from_db()
     assert (send.finished_at, empty.finished_at) == (clock.now, None)
+
+
+def test_what_waits_is_told_in_as_many_queries_for_many_mails_as_for_few(django_assert_num_queries):
+    shop = make_shop()
+    later, over = NOW + datetime.timedelta(hours=1), make_send(shop, range(700, 705))
+    other = make_shop("other")
+    for start, size in ((0, 1), (100, 50)):
+        queue(shop, range(start, start + size))
+        queue(shop, range(start + 200, start + 200 + size), ready_at=later)
+        make_send(shop, range(start + 400, start + 400 + 2 * size))
+        make_send(shop, range(start + 600, start + 600 + 2 * size), ready_at=later)
+        queue(other, range(start, start + size))
+        if size > 1:
+            sends.stop(send=over, actor=SYSTEM, now=NOW)
+
+        with django_assert_num_queries(5):
+            told = counting.waiting(website_ids=[shop.website_id], now=NOW, most=40)
+
+        assert told == ((3 + 5, 3) if size == 1 else (40 + 102, 40 + 102))

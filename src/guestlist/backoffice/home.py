@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import formats, timezone
@@ -18,7 +17,8 @@ from guestlist.customers.models import DefaultGroup
 from guestlist.invitations import filters
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Delivery, Invitation
-from guestlist.mail.models import Message, SenderIdentity
+from guestlist.mail import counting
+from guestlist.mail.models import SenderIdentity
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
@@ -102,15 +102,16 @@ def _statuses(staff: Staff, now: datetime.datetime) -> list[dict[str, Any]]:
 
 def _count(found: QuerySet[Any]) -> str:
     """Count up to where a number is still read as one: a page must not wait for millions of rows."""
-    count = found.order_by()[: COUNTED + 1].count()
+    return _told(found.order_by()[: COUNTED + 1].count())
+
+
+def _told(count: int) -> str:
     return f"{formats.number_format(COUNTED, force_grouping=True)}+" if count > COUNTED else str(count)
 
 
 def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
-    allowed = staff.actor.website_ids(Permission.VIEW)
-    here = Q() if allowed is None else Q(store_view__website__in=allowed)
-    waiting = Message.objects.waiting().filter(here)
-    scheduled = waiting.filter(ready_at__gt=now)
+    mine = [one.pk for one in staff.websites if staff.actor.may(Permission.VIEW, one.pk)]
+    waiting, scheduled = counting.waiting(website_ids=mine, now=now, most=COUNTED + 1)
     visible = Invitation.objects.visible_to(staff.actor)
     troubles = [
         {"code": one.value, "label": one.label, "count": _count(visible.filter(delivery=one))}
@@ -119,8 +120,8 @@ def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
     senders = SenderIdentity.objects.filter(website__in=staff.websites).select_related("website")
     standing = list(senders.exclude(stopped_at=None, held_at=None).order_by("pk"))
     return {
-        "waiting": _count(waiting.filter(ready_at__lte=now)),
-        "scheduled": _count(scheduled) if scheduled.exists() else "",
+        "waiting": _told(waiting),
+        "scheduled": _told(scheduled) if scheduled else "",
         "failed": [one for one in troubles if one["count"] != "0"],
         "stopped": [one for one in standing if one.stopped_at],
         "held": [

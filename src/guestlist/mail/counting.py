@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 from django.db.models import Min, Sum
 
-from guestlist.mail.models import Delta, Measure, MessageState, SenderMinute, SendTotal
+from guestlist.mail.models import (
+    Delta,
+    Measure,
+    Message,
+    MessageState,
+    Send,
+    SenderIdentity,
+    SenderMinute,
+    SendTotal,
+)
 
 if TYPE_CHECKING:
     import datetime
@@ -146,6 +155,30 @@ def rates(*, send_ids: Collection[int], now: datetime.datetime) -> dict[int, flo
     for send, amount, first in rows.values_list("send").annotate(Sum("amount"), Min("at")):
         rates[send] = amount / max((now - first).total_seconds(), 1.0)
     return rates
+
+
+def waiting(*, website_ids: Collection[int], now: datetime.datetime, most: int) -> tuple[int, int]:
+    """Return how many mails of websites are due and how many are for later; single ones are counted up to `most` of each.
+
+    Those of sends by their totals, and single ones by the outbox's index: there may be millions of rows.
+    """
+    sends = dict(
+        Send.objects.filter(website__in=website_ids, stopped_at=None, finished_at=None).values_list(
+            "pk", "ready_at"
+        )
+    )
+    due = later = 0
+    for pk, total in totals(send_ids=sends).items():
+        ready_at, left = sends[pk], total[Measure.QUEUED] + total[Measure.DEFERRED]
+        if ready_at is not None and ready_at > now:
+            later += left
+        else:
+            due += left
+    senders = SenderIdentity.objects.filter(website__in=website_ids).values_list("pk", flat=True)
+    singles = Message.objects.waiting().filter(sender__in=list(senders), send=None).values("pk")
+    due += singles.filter(ready_at__lte=now)[:most].count()
+    later += singles.filter(ready_at__gt=now)[:most].count()
+    return due, later
 
 
 def of_sender(*, sender_id: int, since: datetime.datetime) -> dict[Measure, int]:
