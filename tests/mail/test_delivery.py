@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from guestlist import addresses
-from guestlist.mail import actions, claiming, delivery, recording
+from guestlist.mail import actions, claiming, delivery, recording, session
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import (
     Attempt,
@@ -518,7 +518,7 @@ def test_an_error_puts_back_what_was_claimed(shop):
 @pytest.mark.django_db(transaction=True)
 def test_what_was_sent_is_recorded_when_the_database_comes_back(shop, monkeypatch):
     queue(shop, range(1))
-    monkeypatch.setattr(delivery, "_RECORD_PAUSES", (0,))
+    monkeypatch.setattr(session, "_RECORD_PAUSES", (0,))
 
     class Flaky(Friends):
         failures = 2
