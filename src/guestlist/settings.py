@@ -377,6 +377,7 @@ STORAGES = {
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 SILENCED_SYSTEM_CHECKS = ["mail.E001"]  # asks for a backend that sends, which is the worker's business here
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "guestlist.storefront.logs.WithoutPasswords"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

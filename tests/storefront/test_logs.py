@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from django.test import Client
+from django.views.debug import ExceptionReporter
 
 from guestlist.invitations import links
 from guestlist.invitations.models import Channel
@@ -34,6 +35,20 @@ def test_refused_and_missing_pages_are_logged_without_their_tokens(db, log) -> N
     assert "/never-again/…" in log.getvalue()
     for secret in (visit, wish, "0123456789abcdef"):
         assert secret not in log.getvalue()
+
+
+@pytest.mark.requirement("trust-26")
+def test_an_error_page_tells_no_password_of_the_settings(settings, rf) -> None:
+    settings.GUESTLIST_SMTP_URL = "smtps://shop:geheim@mail.example"
+    settings.GUESTLIST_BOUNCE_MAILBOX = "imaps://shop:geheim@imap.example"
+    settings.GUESTLIST_BROKER_URL = "amqp://shop:geheim@broker.example"
+    settings.ANYMAIL = {"MAILGUN_API_KEY": "geheim"}
+    request = rf.get("/", GUESTLIST_SMTP_URL=settings.GUESTLIST_SMTP_URL)
+
+    page = ExceptionReporter(request, ValueError, ValueError("no"), None).get_traceback_html()
+
+    assert "GUESTLIST_SMTP_URL" in page
+    assert "geheim" not in page
 
 
 def test_other_addresses_are_logged_whole(db, log) -> None:

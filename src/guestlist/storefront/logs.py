@@ -1,9 +1,11 @@
-"""What the log may say of an address: never the token in it (trust-5)."""
+"""What the log says of an address, never the token in it (trust-5), and an error page, never a password (trust-26)."""
 
 from __future__ import annotations
 
 import logging
 import re
+
+from django.views.debug import SafeExceptionReporterFilter
 
 _TOKEN = re.compile(
     r"(/(?:invitation|never-again|mail-me-again|confirm-email|password/reset/key)/)[^/\s?]{16,}"
@@ -20,3 +22,12 @@ class WithoutTokens(logging.Filter):
         if without != said:
             record.msg, record.args = without, None
         return True
+
+
+class WithoutPasswords(SafeExceptionReporterFilter):
+    """Take passwords out of pages and mails about errors also where they stand in an address of ours."""
+
+    hidden_settings = re.compile(
+        rf"{SafeExceptionReporterFilter.hidden_settings.pattern}|GUESTLIST_\w*(?:URL|MAILBOX)|DATABASE_URL",
+        re.IGNORECASE,
+    )
