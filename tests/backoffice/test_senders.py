@@ -186,6 +186,7 @@ def test_opening_the_address_of_the_button_sends_nothing(owner, sender) -> None:
 def test_sender_page_takes_a_number_that_is_none(owner) -> None:
     assert owner.get(f"{LIST}99999/change/", follow=True).status_code in {200, 404}
     assert owner.get(f"{LIST}x/change/", follow=True).status_code in {200, 404}
+    assert owner.get(f"{LIST}²/change/", follow=True).status_code in {200, 404}
 
 
 def test_list_asks_as_often_however_many_senders_there_are(owner, view) -> None:

@@ -248,6 +248,7 @@ def test_too_many_requests_are_heard(api, way):
         ("Sat, 21 Nov 2026 11:05:00 GMT", timedelta()),
         ("soon", None),
         ("-3", None),
+        ("²", None),
     ],
 )
 def test_time_to_try_again_is_read_by_the_providers_clock(value, wanted, api, way):

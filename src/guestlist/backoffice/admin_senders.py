@@ -135,7 +135,7 @@ class SenderTable(Table):
     ) -> Any:
         """Show with it whether its mail leaves, and what can be done."""
         context: dict[str, Any] = {"trial": trial_mails.offered_to(request)}
-        rows = SenderIdentity.objects.filter(pk=object_id) if object_id.isdigit() else []
+        rows = SenderIdentity.objects.filter(pk=object_id) if object_id.isdecimal() else []
         for sender in rows:
             code, label = state_of(sender)
             context |= {

@@ -247,7 +247,7 @@ def _no_answer(cause: requests.RequestException) -> Answer:
 def _again_after(response: requests.Response) -> timedelta | None:
     """Return how long the provider asks to wait (RFC 9110, 10.2.3): seconds, or a time by its own clock."""
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return min(timedelta(seconds=min(int(value), 1_000_000)), _LONGEST_REST)
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(response.headers.get("Date", ""))
