@@ -61,6 +61,8 @@ def test_help_of_check_names_both_kinds_of_options(capsys):
         ("GUESTLIST_DKIM", "s1:shop.example:/nowhere/key.pem", "GUESTLIST_DKIM: the key /nowhere/key.pem"),
         ("GUESTLIST_SMTP_URL", "ftp://mail.example", "GUESTLIST_SMTP_URL must look like"),
         ("GUESTLIST_DEMO", "perhaps", "GUESTLIST_DEMO must be 1 or 0"),
+        ("DATABASE_URL", "postgresql://shop:se/cret@db.example/shop", "DATABASE_URL cannot be read"),
+        ("GUESTLIST_SMTP_URL", "smtp://shop:se/cret@mail.example", "GUESTLIST_SMTP_URL cannot be read"),
     ],
 )
 def test_worker_says_in_one_sentence_what_is_set_wrong(variable, value, words, tmp_path):
@@ -82,3 +84,5 @@ def test_worker_says_in_one_sentence_what_is_set_wrong(variable, value, words, t
     assert ended.returncode == 1
     assert words in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
+    assert "'se'" not in ended.stderr
+    assert "cret@" not in ended.stderr

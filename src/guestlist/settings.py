@@ -196,7 +196,13 @@ def _database(url: str) -> dict[str, Any]:
             # Threads share a file, not the memory of one connection: races must be real in tests too.
             "TEST": {"NAME": DATA / "test.sqlite3"},
         }
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = str(parts.port or "")
+    except ValueError:
+        # Without the words at fault: they may be a piece of the password.
+        message = "DATABASE_URL cannot be read. Write / ? # : @ and % in user and password as %2F %3F %23 %3A %40 and %25."
+        raise ImproperlyConfigured(message) from None
     if parts.scheme not in {"postgres", "postgresql"}:
         message = (
             f"DATABASE_URL must start with postgresql://, not {parts.scheme}://. Leave it empty for SQLite."
@@ -209,7 +215,7 @@ def _database(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", unquote(parts.hostname or "")),
-        "PORT": query.pop("port", str(parts.port or "")),
+        "PORT": query.pop("port", port),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": query,
