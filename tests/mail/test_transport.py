@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from guestlist.mail import answers, letters, transport
+from guestlist.mail import answers, carrying, letters, transport
 from guestlist.mail.templates import Rendered
 from guestlist.mail.transport import Result, Server, SmtpTransport, probe
 from tests.mail import mailserver, scriptedserver, supply
@@ -432,7 +432,7 @@ def test_a_probe_tells_that_nobody_lets_us_in(server):
 
 def test_after_a_minute_of_peace_more_connections_are_tried():
     server = Server("127.0.0.1", 25, connections=8, mails_per_connection=100)
-    limits = transport._Limits(8, 100)
+    limits = carrying.Limits(8, 100)
     limits.lower(live=8, carried=11)
     lowered = (limits.connections, limits.mails)
     limits.lower(live=8, carried=0)  # at the same moment: the same wish
@@ -440,7 +440,7 @@ def test_after_a_minute_of_peace_more_connections_are_tried():
     at_once = (limits.connections, limits.mails)
     grown = []
     for _ in range(4):
-        limits.lowered_at = time.monotonic() - transport._SLOWLY - 1
+        limits.lowered_at = time.monotonic() - carrying._SLOWLY - 1
         limits.rise(server)
         grown.append((limits.connections, limits.mails))
 
