@@ -1,7 +1,7 @@
 """The documentation's screenshots: `just screenshots` makes them anew, from a demo of its own.
 
 With a folder on the line it also leaves there what the documentation does not show: each page narrow and wide, light and
-dark, in Dutch and in English, to be looked at.
+dark, in Dutch and in English, to be looked at. With names of pages after the folder it makes nothing but those.
 """
 
 import sys
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -19,6 +20,7 @@ from tests.e2e.ways import CUSTOMER, STAFF, invite, write_invitation
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 _FRIEND = "lena.brouwer@example.org"
+_SENDER = "Klei & Kamille"
 _WORDS = "Remember the blue bowl on my table? This is where it comes from.\nCome and have a look!\n\nSanne"
 
 
@@ -30,9 +32,11 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = launched(playwright)
-        _for_documentation(browser, shop)
+        only = sys.argv[2:]
+        if not only:
+            _for_documentation(browser, shop)
         if len(sys.argv) > 1:
-            _for_looking(browser, shop, Path(sys.argv[1]))
+            _for_looking(browser, shop, Path(sys.argv[1]), only)
         browser.close()
 
 
@@ -64,13 +68,44 @@ def _for_documentation(browser: Browser, shop: Shop) -> None:
     staff.locator("section.gl-card").first.locator(".gl-option").nth(4).scroll_into_view_if_needed()
     option.evaluate("one => one.scrollIntoView({block: 'center'})")
     _taken(staff, "configuration")
+    _send_under_way(staff, shop)
+    staff.set_viewport_size({"width": 1440, "height": 640})
+    _taken(staff, "staff-send")
 
 
-def _for_looking(browser: Browser, shop: Shop, folder: Path) -> None:
+def _send_under_way(staff: Page, shop: Shop) -> None:
+    """Invite many, and stay at the page of the send until it is well under way."""
+    staff.goto(shop.url("/staff/guestlist_mail/senderidentity/"))
+    staff.get_by_role("link", name=_SENDER, exact=True).click()
+    staff.get_by_label("Most per second").fill("30")
+    staff.get_by_role("button", name="Save", exact=True).click()
+    staff.goto(shop.url("/staff/invitations/add/"))
+    staff.get_by_label("E-mail addresses").fill("\n".join(_many()))
+    staff.get_by_label("Send from").select_option("Klei & Kamille International (English)")
+    staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    staff.wait_for_url("**/staff/sends/*/")
+    staff.locator("progress, [role=progressbar]").first.wait_for()
+    staff.wait_for_timeout(14_000)
+
+
+def _many() -> list[str]:
+    """Give so many addresses that it takes a while; some of them answer as addresses do."""
+    odd = dict.fromkeys(range(40, 1200, 97), "bounce.example") | {
+        25: "later.example",
+        300: "later.example",
+    }
+    return [f"guest{number}@{odd.get(number, 'example.org')}" for number in range(1_200)]
+
+
+def _for_looking(browser: Browser, shop: Shop, folder: Path, only: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     customer, staff = _opened(browser), _opened(browser)
     sign_in(customer, shop, CUSTOMER)
     sign_in_as_staff(staff, shop, STAFF)
+    if only:
+        invite(customer, shop, _FRIEND, message=_WORDS)
+    template = _template_with_versions(staff, shop)
     kept = {CUSTOMER: customer.context.storage_state(), STAFF: staff.context.storage_state(), "": None}
     staff.goto(shop.url("/staff/invitations/?status=sent"))
     detail = staff.locator("tbody tr td:nth-child(2) a").first.get_attribute("href")
@@ -94,12 +129,32 @@ def _for_looking(browser: Browser, shop: Shop, folder: Path) -> None:
             "staff-detail": (STAFF, str(detail)),
             "staff-configuration": (STAFF, "/staff/configuration/invitations/"),
             "staff-sign-in": ("", "/staff/login/"),
+            "staff-sends": (STAFF, "/staff/sends/"),
+            "staff-send-finished": (STAFF, "/staff/sends/1/"),
+            "staff-send-paused": (STAFF, "/staff/sends/2/"),
+            "staff-send-stop": (STAFF, "/staff/sends/2/stop/"),
+            "staff-suppressed": (STAFF, "/staff/suppressed-addresses/"),
+            "staff-senders": (STAFF, "/staff/guestlist_mail/senderidentity/"),
+            "staff-sender": (STAFF, "/staff/guestlist_mail/senderidentity/1/change/"),
+            "staff-templates": (STAFF, "/staff/guestlist_mail/template/"),
+            "staff-template": (STAFF, template),
+            "staff-template-edit": (
+                STAFF,
+                template.replace("guestlist_mail/template", "mail-templates").replace("change", "edit"),
+            ),
+            "staff-outbox": (STAFF, "/staff/guestlist_mail/message/"),
+            "staff-delivery": (STAFF, "/staff/configuration/delivery/"),
+            "mail-me-again": ("", f"{prefix}/mail-me-again/"),
         }
         for name, (who, path) in places.items():
+            if only and name not in only:
+                continue
             page = _opened(browser, storage_state=kept[who], **options)
             page.goto(path if path.startswith("http") else shop.url(path), wait_until="networkidle")
             page.screenshot(path=folder / f"{name}-{how}.png", full_page=True)
             page.context.close()
+        if only:
+            continue
         page = _opened(browser, **options)
         page.goto(_link(mail).replace("/en/invitation/", f"{prefix}/invitation/"))
         page.screenshot(path=folder / f"card-{how}.png", full_page=True)
@@ -116,6 +171,22 @@ def _for_looking(browser: Browser, shop: Shop, folder: Path) -> None:
         page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / f"preview-{how}.png", full_page=True)
         page.context.close()
+
+
+def _template_with_versions(staff: Page, shop: Shop) -> str:
+    """Make a template of the shop's own and change it; returns the path of its page."""
+    staff.goto(shop.url("/staff/guestlist_mail/template/"))
+    staff.get_by_role("link", name="Customer invitation").click()
+    staff.get_by_role("link", name="Make one of your own from it").click()
+    staff.get_by_label("Name").fill("Winter")
+    staff.get_by_role("button", name="Save the template").click()
+    staff.get_by_role("link", name="Change the words").click()
+    staff.locator("#id_text_en").fill(
+        "Come in from the cold.\n{{ store_name }} {{ invitation_url }} {{ opt_out_url }}"
+    )
+    staff.get_by_role("button", name="Save the template").click()
+    staff.get_by_role("link", name="Version 1", exact=True).wait_for()
+    return urlsplit(staff.url).path
 
 
 def _ways() -> Iterator[tuple[str, dict[str, Any]]]:
