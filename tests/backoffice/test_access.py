@@ -1,8 +1,12 @@
 """Who reaches what in the staff site, by any address."""
 
+import re
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from guestlist.customers.models import CustomerGroup, DefaultGroup, Grant, User
@@ -351,3 +355,20 @@ def test_live_and_ready_answer_without_a_session(db) -> None:
 def test_names_are_stable() -> None:
     assert reverse("admin:invitations") == "/staff/invitations/"
     assert reverse("admin:configuration") == "/staff/configuration/invitations/"
+
+
+def test_outbox_is_counted_up_to_where_it_is_read(owner, view) -> None:
+    make.invitation(make.customer(view))
+
+    with CaptureQueriesContext(connection) as queries:
+        page = owner.get("/staff/guestlist_mail/message/")
+
+    assert page.status_code == 200
+    asked = [one["sql"] for one in queries if 'FROM "guestlist_mail_message"' in one["sql"]]
+    assert asked
+    # Nothing looks through all rows: to count them, to sort them, or to find out which kinds there are.
+    assert all("LIMIT" in sql for sql in asked if "COUNT(" in sql), asked
+    assert all(re.search(r'ORDER BY "guestlist_mail_message"."id" DESC', sql) for sql in asked), asked
+    row = f"/staff/guestlist_mail/message/{Message.objects.get().pk}/change/"
+    for kind, is_shown in (("invitation", True), ("trial_lift", False)):
+        assert (row in owner.get(f"/staff/guestlist_mail/message/?kind={kind}").content.decode()) is is_shown
