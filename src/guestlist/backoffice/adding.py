@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
@@ -142,7 +143,7 @@ def _tell(
         else ngettext("%(count)s sent", "%(count)s sent", invited),
         LATER: ngettext("%(count)s scheduled", "%(count)s scheduled", invited),
         KEEP: ngettext("%(count)s kept as Not Sent", "%(count)s kept as Not Sent", invited),
-    }[form.cleaned_data["when"]] % {"count": invited}
+    }[form.cleaned_data["when"]] % {"count": number_format(invited, force_grouping=True)}
     refused = [
         _("%(count)s not sent: %(reason)s") % {"count": count, "reason": REASONS.get(code, code)}
         for code, count in sorted(counted.items())
