@@ -96,6 +96,10 @@ class AttemptInline(TabularInline):
         return False
 
 
+_DIGITS = 18
+"""Most digits of an id that surely fit into the database's."""
+
+
 class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no generic at run time
     """Counts up to where a number is still read as one: the outbox may have millions of rows."""
 
@@ -159,6 +163,12 @@ class MessageTable(Table):
     )
     readonly_fields = ("shown_state",)
     inlines = (AttemptInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """Look for a send's mails where they stand, not through the whole outbox."""
+        rows: QuerySet[Message] = super().get_queryset(request)
+        send = request.GET.get("send__id__exact", "")
+        return rows.of_send(int(send)) if send.isascii() and send.isdigit() and len(send) <= _DIGITS else rows  # type: ignore[attr-defined]
 
     @display(description=_("State"), ordering="state")
     def shown_state(self, message: Message) -> Any:

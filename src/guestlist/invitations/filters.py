@@ -140,7 +140,7 @@ def _of_send(send: int | None) -> Q:
     if send is None:
         return Q()
     # From the outbox to the invitations: those have no index that leads from their mail.
-    mails = Message.objects.filter(send=send, kind=MAIL_KIND)
+    mails = Message.objects.of_send(send).filter(kind=MAIL_KIND)
     return Q(pk__in=mails.values("subject_id"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.mail import counting, letters
@@ -84,7 +85,7 @@ def queue(
         ledger = counting.Ledger()
         ledger.add(sender_id=identity.pk, send_id=send.pk, measure=Measure.QUEUED, amount=len(subject_ids))
         ledger.write(now=now)
-    return Message.objects.bulk_create(
+    made = Message.objects.bulk_create(
         [
             Message(
                 kind=kind,
@@ -100,6 +101,13 @@ def queue(
         ],
         batch_size=500,
     )
+    if send is not None and made:
+        ids = [one.pk for one in made]
+        Send.objects.filter(pk=send.pk).update(
+            first_mail=Least(Coalesce("first_mail", min(ids)), min(ids)),
+            last_mail=Greatest(Coalesce("last_mail", max(ids)), max(ids)),
+        )
+    return made
 
 
 def current_version(template: str) -> TemplateVersion:

@@ -59,6 +59,8 @@ _DOMAIN = re.compile(r"\S+\.\S+")
 class ApiTransport:
     """Hands mails over to a provider's API on so many connections at a time."""
 
+    patience = 30.0
+
     def __init__(self, provider: Provider, *, connections: int) -> None:
         """Make the connections' ends; the first mail opens the first connection.
 

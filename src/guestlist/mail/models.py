@@ -174,6 +174,9 @@ class Send(models.Model):
     held_reason = models.CharField(max_length=40, blank=True)
     stopped_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    # Where its mails stand in the outbox: that has no index by send, which would be written three times a mail.
+    first_mail = models.BigIntegerField(null=True)
+    last_mail = models.BigIntegerField(null=True)
 
     objects = SendQuerySet.as_manager()
 
@@ -287,6 +290,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def waiting(self) -> Self:
         """Keep what no worker has in hand and that may still go out."""
         return self.filter(state=MessageState.READY)
+
+    def of_send(self, send_id: int) -> Self:
+        """Keep the mails of a bulk send, looked for where they stand: among those that were queued when it was."""
+        ends = Send.objects.filter(pk=send_id)
+        return self.filter(
+            send=send_id,
+            pk__gte=models.Subquery(ends.values("first_mail")),
+            pk__lte=models.Subquery(ends.values("last_mail")),
+        )
 
     def due(self, now: datetime.datetime) -> Self:
         """Keep what may be claimed now."""

@@ -62,6 +62,11 @@ class Supply(Protocol):
 class Transport(Protocol):
     """A way to hand mails over."""
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds an answer may be waited for after a mail has left."""
+        ...
+
     def carry(self, supply: Supply) -> str:
         """Hand over what the supply has until it is over; returns why there was no server to talk to, or nothing.
 
@@ -76,6 +81,8 @@ class Transport(Protocol):
 
 class OneByOne:
     """A transport that hands one mail over after the other, for ways that have no more to gain."""
+
+    patience = 0.0
 
     def deliver(self, parcel: Parcel) -> Answer:
         """Hand one mail over and return what came of it."""

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEAST_LEASE = timedelta(seconds=30)
-"""With less than this left nothing is handed over: another worker might soon do the same."""
+"""With less than this left, beside the time that an answer may take, nothing is handed over: another worker might soon do
+the same."""
 CHUNK = 25
 """Mails that one thread alone hands over before it records them."""
 _AT_ONCE = 500
@@ -102,6 +103,7 @@ class Session:
         self.refused: set[int] = set()
         self.too_old: datetime.datetime | None = None
         """Leases until here have too little left for another hand-over."""
+        self.least_lease = LEAST_LEASE + timedelta(seconds=delivery.transport.patience)
         self.looked = 0.0
         self.hungry = threading.Event()
         self.news = threading.Event()
@@ -168,7 +170,8 @@ class Session:
         prepared = self.under_way[parcel.row.pk]
         if self._is_off(prepared) or self.failure is not None:
             return False
-        if self._lease_left(parcel.row.pk) < LEAST_LEASE:
+        # The answer must come while the mail is still ours: else another worker may take it for lost meanwhile.
+        if self._lease_left(parcel.row.pk) < self.least_lease:
             self.too_old = self.leases[parcel.row.pk]
             return False
         if self.delivery.journal is not None:

@@ -134,6 +134,11 @@ class SmtpTransport:
         self._kept: list[Line] = []
         self._limits = Limits(server.connections, server.mails_per_connection)
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds a server may say nothing after a mail has left."""
+        return self.server.timeout
+
     def carry(self, supply: Supply) -> str:
         """Hand over what the supply has until it is over; returns why there was no server to talk to, or nothing."""
         round_ = Round(self.server, lambda: _connected(self.server), supply, self._limits, self._reusable())

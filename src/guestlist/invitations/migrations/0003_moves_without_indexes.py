@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 _TABLE = "guestlist_invitations_invitation"
 _UNIQUE = (
-    f"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {{name}} ON {_TABLE}"
+    f"CREATE UNIQUE INDEX CONCURRENTLY {{name}} ON {_TABLE}"
     " (website_id, invitee_id, (COALESCE(occasion_id, 0))) WHERE {condition}"
 )
 _JOINED = _UNIQUE.format(name="guestlist_invitation_one_joined", condition="invitee_id IS NOT NULL")
@@ -32,6 +32,8 @@ class _Live(migrations.SeparateDatabaseAndState):
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):
         if schema_editor.connection.vendor == "postgresql":
+            # A run that was interrupted leaves an index that holds nothing together.
+            schema_editor.execute(_DROP.format(name="guestlist_invitation_one_joined"))
             schema_editor.execute(_JOINED)
             schema_editor.execute(_DROP.format(name="guestlist_invitation_one_accepted"))
             # What is there stays as it is; new rows leave a third of their page for the versions that follow.
@@ -45,6 +47,7 @@ class _Live(migrations.SeparateDatabaseAndState):
     def database_backwards(self, app_label, schema_editor, from_state, to_state):
         if schema_editor.connection.vendor == "postgresql":
             schema_editor.execute(f"ALTER TABLE {_TABLE} RESET (fillfactor)")
+            schema_editor.execute(_DROP.format(name="guestlist_invitation_one_accepted"))
             schema_editor.execute(_ACCEPTED)
             schema_editor.execute(_DROP.format(name="guestlist_invitation_one_joined"))
             return

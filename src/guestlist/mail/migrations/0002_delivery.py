@@ -147,6 +147,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="send",
+            name="first_mail",
+            field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="send",
+            name="last_mail",
+            field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="send",
             name="finished_at",
             field=models.DateTimeField(null=True),
         ),
