@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,12 @@ def _keep(parcel: Parcel, at: datetime) -> None:
         recipient=parcel.recipient,
         subject=str(mail["Subject"] or ""),
         headers={name: str(value) for name, value in mail.items()},
-        text=text.get_content() if text else "",
-        html=html.get_content() if html else "",
+        text=_lines(text),
+        html=_lines(html),
     )
     CapturedMail.objects.filter(pk__lte=kept.pk - _KEPT).delete()
+
+
+def _lines(part: MIMEPart | None) -> str:
+    """Return a part's words with the line ends that pages have; mail ends its lines otherwise."""
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
