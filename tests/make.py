@@ -253,6 +253,12 @@ def user_of(one: Customer) -> User:
     return one.user
 
 
+def opt_out_token(one: Invitation) -> str:
+    """Return the token that the mail of an invitation carries, to decline and to be left alone."""
+    hashed = bytes(one.address_hash or b"")
+    return links.opt_out_token_of(one.pk, website_id=one.website_id, address_hash=hashed)
+
+
 def sent_invitation(
     inviter: Customer | None = None, *, now: datetime.datetime = NOW, **values: Any
 ) -> Invitation:

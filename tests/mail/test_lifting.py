@@ -246,7 +246,7 @@ def test_mail_has_its_link_made_for_it_and_no_hash_that_would_stop_it(view) -> N
 def test_old_requests_are_forgotten(view) -> None:
     old, fresh = asked(view), asked(view, "bob@example.org", now=NOW + DAY)
 
-    assert lifting.forget_old(NOW + lifting.VALID) == 1
+    assert lifting.forget_old(now=NOW + lifting.VALID) == 1
     assert list(LiftRequest.objects.all()) == [fresh]
     assert old.pk != fresh.pk
 

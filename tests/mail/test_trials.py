@@ -156,5 +156,5 @@ def test_old_trials_are_forgotten(view, staff) -> None:
     trial(view, staff)
     trial(view, staff, now=NOW + trials.WORTH)
 
-    assert trials.forget_old(NOW + trials.WORTH) == 1
+    assert trials.forget_old(now=NOW + trials.WORTH) == 1
     assert TrialMail.objects.count() == 1

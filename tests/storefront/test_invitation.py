@@ -63,7 +63,7 @@ def test_nothing_is_written_when_every_mailed_address_is_opened(one, emma, clien
         f"/invitation/{links.token(one, Channel.MAIL)}/",
         PAGE,
         PAGE + "no/",
-        f"/never-again/{links.opt_out_token(one)}/",
+        f"/never-again/{make.opt_out_token(one)}/",
         "/invitation/preview/",
         "/invitation/mangled/",
     ]
@@ -529,7 +529,7 @@ def test_cookie_setting_follows_production(one, settings) -> None:
 
 @pytest.mark.requirement("trust-17")
 def test_never_again_works_at_one_click_without_cookies(one, emma, now) -> None:
-    path = f"/never-again/{links.opt_out_token(one)}/"
+    path = f"/never-again/{make.opt_out_token(one)}/"
     browser = Client(enforce_csrf_checks=True)
 
     for _ in range(2):
@@ -551,7 +551,7 @@ def test_never_again_works_at_one_click_without_cookies(one, emma, now) -> None:
 @pytest.mark.requirement("trust-17")
 @pytest.mark.parametrize("status", list(Status))
 def test_opt_out_page_works_whatever_became_of_the_invitation(status, one, now) -> None:
-    path = f"/never-again/{links.opt_out_token(one)}/"
+    path = f"/never-again/{make.opt_out_token(one)}/"
     type(one).objects.filter(pk=one.pk).update(status=status, accepted_at=now)
     browser = Client()
 
@@ -565,7 +565,7 @@ def test_opt_out_page_works_whatever_became_of_the_invitation(status, one, now) 
 
 @pytest.mark.requirement("trust-17")
 def test_opt_out_page_works_when_the_invitation_is_gone(one) -> None:
-    path = f"/never-again/{links.opt_out_token(one)}/"
+    path = f"/never-again/{make.opt_out_token(one)}/"
     Message.objects.all().delete()
     one.delete()
 
@@ -574,7 +574,7 @@ def test_opt_out_page_works_when_the_invitation_is_gone(one) -> None:
 
 
 def test_opt_out_page_declines_too(one) -> None:
-    path = f"/never-again/{links.opt_out_token(one)}/"
+    path = f"/never-again/{make.opt_out_token(one)}/"
 
     assert "declined" in words(Client().post(path, {"do": "decline"}))
     one.refresh_from_db()
@@ -594,7 +594,7 @@ def test_opt_out_is_not_valid_when_the_token_is_mangled(token, view) -> None:
 def test_opt_out_form_needs_a_csrf_token(one) -> None:
     browser = Client(enforce_csrf_checks=True)
 
-    assert browser.post(f"/never-again/{links.opt_out_token(one)}/", {"do": "never"}).status_code == 403
+    assert browser.post(f"/never-again/{make.opt_out_token(one)}/", {"do": "never"}).status_code == 403
 
 
 def test_bounced_invitation_reads_as_withdrawn(emma, now) -> None:

@@ -26,7 +26,7 @@ def log(monkeypatch) -> io.StringIO:
 @pytest.mark.requirement("trust-5")
 def test_refused_and_missing_pages_are_logged_without_their_tokens(db, log) -> None:
     invitation = make.invitation()
-    visit, wish = links.token(invitation, Channel.MAIL), links.opt_out_token(invitation)
+    visit, wish = links.token(invitation, Channel.MAIL), make.opt_out_token(invitation)
     client = Client(enforce_csrf_checks=True)
     assert client.post(f"/never-again/{wish}/", {"do": "never"}).status_code == 403
     assert client.get(f"/never-again/{wish}x/").status_code == 404

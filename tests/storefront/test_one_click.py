@@ -7,7 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from guestlist import addresses
-from guestlist.invitations import emails, links
+from guestlist.invitations import emails
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import InvitationEvent
 from guestlist.mail.models import Message, MessageState, Suppression
@@ -25,7 +25,7 @@ FORMATS = {
 
 @pytest.fixture
 def path(emma, now) -> str:
-    return f"/never-again/{links.opt_out_token(make.sent_invitation(emma, address=FRIEND, now=now))}/"
+    return f"/never-again/{make.opt_out_token(make.sent_invitation(emma, address=FRIEND, now=now))}/"
 
 
 def rows() -> list[object]:

@@ -83,3 +83,16 @@ def test_delivery_waits_when_no_server_answers():
 
 def test_figures_are_folded():
     assert not job("figures")
+
+
+def test_the_outbox_page_offers_every_kind():
+    from django.test import RequestFactory
+
+    from guestlist.backoffice.admin_mail import KindFilter, MessageTable
+    from guestlist.backoffice.site import site
+
+    offered = KindFilter.lookups(
+        object.__new__(KindFilter), RequestFactory().get("/"), MessageTable(Message, site)
+    )
+
+    assert [code for code, _label in offered] == [kind.code for kind in jobs.KINDS]

@@ -95,15 +95,8 @@ class OptOut:
     address_hash: bytes
 
 
-def opt_out_token(invitation: Invitation) -> str:
-    """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
-    return opt_out_token_of(
-        invitation.pk, website_id=invitation.website_id, address_hash=bytes(invitation.address_hash or b"")
-    )
-
-
 def opt_out_token_of(invitation_id: int, *, website_id: int, address_hash: bytes) -> str:
-    """Return that token by what it says."""
+    """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
     body = _OPT_OUT.pack(_VERSION, website_id, invitation_id, address_hash)
     return _encode(body + _sign_opt_out(body))
 

@@ -241,7 +241,7 @@ def lifted(*, address: str, actor: Actor) -> list[Lift]:
     return list(found.order_by("-at", "-pk"))
 
 
-def forget_old(now: datetime.datetime) -> int:
+def forget_old(*, now: datetime.datetime) -> int:
     """Delete the requests whose link works no more; returns how many."""
     return LiftRequest.objects.filter(created_at__lte=now - VALID).delete()[0]
 

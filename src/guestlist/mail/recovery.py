@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from guestlist.mail import claiming, recording
@@ -61,14 +62,14 @@ def of_own(
     jitter: Callable[[], float],
 ) -> Recovered:
     """Decide the rows that this worker's name still holds from before; nothing else may hold rows by that name now."""
-    marks = journal.read() if journal else None
-    done = Recovered()
-    while rows := claiming.held_by(worker, most=_AT_ONCE):
-        done += _decide(rows, marks, worker=worker, kinds=kinds, now=now, jitter=jitter)
-    if journal:
-        journal.begin_anew()
-    _tell(worker, done)
-    return done
+    return _left_by(
+        worker,
+        partial(claiming.held_by, worker, most=_AT_ONCE),
+        journal,
+        kinds=kinds,
+        now=now,
+        jitter=jitter,
+    )
 
 
 def of_others(
@@ -92,28 +93,31 @@ def of_others(
         except JournalInUseError:
             continue
         try:
-            done += _of_dead(journal, name, kinds=kinds, now=now, jitter=jitter)
+            expired = partial(claiming.expired, worker=name, now=now, most=_AT_ONCE)
+            done += _left_by(name, expired, journal, kinds=kinds, now=now, jitter=jitter)
         finally:
             if journal:
                 journal.close()
     return done
 
 
-def _of_dead(
+def _left_by(
+    worker: str,
+    next_rows: Callable[[], list[Row]],
     journal: Journal | None,
-    name: str,
     *,
     kinds: Mapping[str, Kind],
     now: datetime.datetime,
     jitter: Callable[[], float],
 ) -> Recovered:
+    """Decide rows of a worker until there are none; its journal begins anew once it says nothing of any row."""
     marks = journal.read() if journal else None
     done = Recovered()
-    while rows := claiming.expired(worker=name, now=now, most=_AT_ONCE):
-        done += _decide(rows, marks, worker=name, kinds=kinds, now=now, jitter=jitter)
-    if journal and not claiming.held_by(name, most=1):
+    while rows := next_rows():
+        done += _decide(rows, marks, worker=worker, kinds=kinds, now=now, jitter=jitter)
+    if journal and not claiming.held_by(worker, most=1):
         journal.begin_anew()
-    _tell(name, done)
+    _tell(worker, done)
     return done
 
 

@@ -164,6 +164,6 @@ def send_trial(
     return message
 
 
-def forget_old(now: datetime.datetime) -> int:
+def forget_old(*, now: datetime.datetime) -> int:
     """Delete the trials that nobody waits for any more; returns how many."""
     return TrialMail.objects.filter(created_at__lte=now - WORTH).delete()[0]

@@ -127,8 +127,8 @@ def _brake(_stopping: Callable[[], bool]) -> bool:
 def _forget(_stopping: Callable[[], bool]) -> bool:
     now = timezone.now()
     pacing.forget_old(now=now)
-    lifting.forget_old(now)
-    trials.forget_old(now)
+    lifting.forget_old(now=now)
+    trials.forget_old(now=now)
     returned.forget_old(now=now)
     return False
 
