@@ -138,7 +138,7 @@ def _work(stop: threading.Event, transport: Transport) -> None:
     way = loop.configured_transport() or transport
     held = loop.taken_journal()
     try:
-        loop.run(stop=stop, work=jobs.all_jobs(transport=way, worker=held.name, journal=held, threaded=True))
+        loop.run(stop=stop, work=jobs.all_jobs(transport=way, worker=held.name, journal=held))
     finally:
         held.close()
 

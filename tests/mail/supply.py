@@ -7,6 +7,7 @@ from collections.abc import Callable
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Row
 from guestlist.mail.parcels import Parcel
+from guestlist.stores.waiting import Attend
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 CONTENT = b"Subject: Hello\r\nMessage-ID: <%d@shop.example>\r\n\r\nHello\r\n.\r\n..dots\r\n"
@@ -78,6 +79,12 @@ class Shelf:
         self.given_back.append(parcel.row.pk)
         if parcel.returned:
             self.waits.append(parcel)
+
+    def work(self, attend: Attend | None = None) -> bool:
+        return False
+
+    def fill(self) -> bool:
+        return False
 
     def results(self) -> dict[int, tuple[Result, str]]:
         """Return what came of each mail: result and code."""

@@ -483,7 +483,6 @@ def test_threads_of_the_worker_share_the_work_and_its_journal_knows_all(api, way
         batch_size=lambda _website: 60,
         journal=held,
         journals=tmp_path,
-        threaded=True,
     ).run()
     held.close()
 

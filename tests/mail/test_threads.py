@@ -32,7 +32,6 @@ def worker(server, tmp_path, name="one", *, kind=None, connections=4, size=200):
         journal=Journal.take(tmp_path, name),
         journals=tmp_path,
         jitter=lambda: 0.5,
-        threaded=True,
     )
 
 

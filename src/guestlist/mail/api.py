@@ -82,12 +82,14 @@ class ApiTransport:
             return f"{self.provider.name} asks to wait {self._rests_until - time.monotonic():.0f} s"
         try:
             while True:
+                worked = supply.work()
                 if not trouble:
                     self._start(supply)
                 if len(self._idle) == self.connections:
                     if trouble or supply.over():
                         return trouble
-                    time.sleep(_POLL)
+                    if not worked:
+                        time.sleep(_POLL)
                     continue
                 trouble = self._finish(supply) or trouble
         finally:
@@ -119,7 +121,7 @@ class ApiTransport:
         waits = bool(self._idle) and not supply.over()
         trouble = ""
         try:
-            backend, parcel, answer = self._done.get(timeout=_POLL if waits else 1.0)
+            backend, parcel, answer = self._done.get(timeout=_POLL if waits else 5 * _POLL)
             while True:
                 self._idle.append(backend)
                 trouble = trouble or self._trouble(answer)

@@ -54,6 +54,11 @@ class Line:
     carried: int = 0
     replies: int = 0
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether more may have come in than the system knows of."""
+        return isinstance(self.socket, ssl.SSLSocket)
+
 
 @dataclass(slots=True)
 class Limits:
@@ -110,17 +115,39 @@ class Round:
         """Hand over until the supply is over; returns why there was no server to talk to, or nothing."""
         while True:
             self._start()
-            if not self.busy and not self.opening:
-                if self.unreachable or self.supply.over():
-                    break
+            worked = self.supply.work(self.attend)
+            if self.busy or self.opening:
+                self._turn(0.0 if worked else self._pause())
+            elif self.unreachable or self.supply.over():
+                return self.unreachable
+            elif not worked:
                 time.sleep(_POLL)
-                continue
-            waits = self.opening or self.idle or not self.supply.over()
-            for key, _mask in self.selector.select(_POLL if waits else min(1.0, self.server.timeout / 4)):
+
+    def attend(self, file: int, events: int) -> None:
+        """Serve connections until a file that is none of theirs is ready for these events (`selectors.EVENT_READ`, …)."""
+        self.selector.register(file, events)
+        try:
+            while not self._turn(0.0 if self.supply.fill() else self._pause()):
+                self._start()
+        finally:
+            self.selector.unregister(file)
+
+    def _turn(self, seconds: float) -> bool:
+        """Serve what is ready, or will be within so many seconds; true when another file is."""
+        is_other = False
+        for key, _mask in self.selector.select(seconds):
+            if key.data is None:
+                is_other = True
+            else:
                 self._serve(key.data)
+        if self.opening:
             self._arrived()
-            self._watch()
-        return self.unreachable
+        self._watch()
+        return is_other
+
+    def _pause(self) -> float:
+        """Return for how long nothing may happen, in seconds."""
+        return _POLL if self.opening or self.idle or not self.supply.over() else 5 * _POLL
 
     def leave(self) -> list[Line]:
         """Close what is under way, after an error, and return the connections that can be kept."""
@@ -203,45 +230,55 @@ class Round:
 
     def _serve(self, line: Line) -> None:
         """Send what waits to be sent, and take what the server said."""
-        assert line.talk is not None
+        talk = line.talk
+        assert talk is not None
         try:
-            for data in _received(line.socket):
+            while True:
+                data = line.socket.recv(_RECEIVE)
                 if not data:
                     self._lose(line, "the server closed the connection")
                     return
-                out = line.talk.received(data)
-                if line.talk.replies != line.replies:
+                out = talk.received(data)
+                if talk.replies != line.replies:
                     # Not for single bytes: a server that trickles them would outlast the lease.
-                    line.replies = line.talk.replies
+                    line.replies = talk.replies
                     line.used = time.monotonic()
                 if out:
                     self._send(line, out)
-                if line.talk.closing:
+                if talk.closing:
                     self._close(line)
                     return
+                if not line.is_encrypted:
+                    break  # asked again when the system says that there is more
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
         except OSError as error:
             self._lose(line, str(error))
             return
         if line.pending:
             self._send(line, b"")
-        if line.talk.idle and not line.pending:
+        elif talk.idle:
             self._rest(line)
 
     def _send(self, line: Line, out: bytes) -> None:
-        line.pending += out
+        data = line.pending + out if line.pending else out
         try:
-            while line.pending:
-                sent = line.socket.send(line.pending)
-                line.pending = line.pending[sent:]
+            while data:
+                sent = line.socket.send(data)
+                if sent == len(data):
+                    data = b""
+                    break
+                data = data[sent:]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
         except OSError as error:
             self._hear_out(line)
             self._lose(line, str(error))
             return
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.pending else 0)
-        if self.selector.get_key(line.socket).events != events:
+        if bool(data) != bool(line.pending):
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if data else 0)
             self.selector.modify(line.socket, events, line)
+        line.pending = data
 
     def _hear_out(self, line: Line) -> None:
         """Take what the server had said before it hung up: it may be the answer to a mail."""

@@ -40,7 +40,6 @@ class Delivery:
         journals: Path | None = None,
         signer: Signer | None = None,
         jitter: Callable[[], float] = random.random,
-        threaded: bool = False,
     ) -> None:
         """Remember who delivers what by which way.
 
@@ -55,7 +54,6 @@ class Delivery:
         self.journals = journals
         self.signer = signer
         self.jitter = jitter
-        self.threaded = threaded
         self.feeder = feeding.Feeder(worker, batch_size)
         self.left_behind = True
 

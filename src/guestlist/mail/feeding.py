@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from guestlist.mail.claiming import Lane
     from guestlist.mail.kinds import Row
     from guestlist.mail.pacing import Limit
-    from guestlist.mail.preparing import Prepared
+    from guestlist.mail.preparing import Found
 
 log = logging.getLogger(__name__)
 
@@ -107,17 +107,17 @@ class Feeder:
 
 
 def within_domains(
-    prepared: Sequence[Prepared], *, is_bulk: bool, now: datetime.datetime
-) -> tuple[list[Prepared], dict[datetime.datetime, list[int]]]:
+    found: Sequence[Found], *, is_bulk: bool, now: datetime.datetime
+) -> tuple[Sequence[Found], dict[datetime.datetime, list[int]]]:
     """Return the mails that their recipients' domains may get now, and the ids of the others by when their turn comes."""
     everywhere = config.resolve(Delivery, config.DEFAULT).value
-    by_domain: dict[str, list[Prepared]] = {}
-    for one in prepared:
+    if not pacing.limits_domains(everywhere):
+        return found, {}
+    by_domain: dict[str, list[Found]] = {}
+    for one in found:
         by_domain.setdefault(one.domain, []).append(one)
     domains = sorted(by_domain)
-    limits = dict(zip(pacing.domain_limits(domains, everywhere), domains, strict=False))
-    if not limits:
-        return list(prepared), {}
+    limits = dict(zip(pacing.domain_limits(domains, everywhere), domains, strict=True))
     grants = pacing.take_each(
         {limit: len(by_domain[domain]) for limit, domain in limits.items()}, is_bulk=is_bulk, now=now
     )
@@ -127,7 +127,7 @@ def within_domains(
         for position, one in enumerate(by_domain[limits[limit]][grant.count :]):
             later.setdefault(grant.turn(position), []).append(one.row.pk)
             waiting.add(one.row.pk)
-    return [one for one in prepared if one.row.pk not in waiting], later
+    return [one for one in found if one.row.pk not in waiting], later
 
 
 def _may_start(send: Send, now: datetime.datetime) -> bool:

@@ -50,10 +50,13 @@ def limits_of(sender: SenderIdentity, delivery: Delivery, *, today: datetime.dat
     return [limit for limit in wanted if limit.counts]
 
 
+def limits_domains(delivery: Delivery) -> bool:
+    """Tell whether the shop limits what one recipient domain gets."""
+    return bool(delivery.domain_per_second or delivery.domain_per_day)
+
+
 def domain_limits(domains: Sequence[str], delivery: Delivery) -> list[Limit]:
-    """Return the limits of recipient domains, in the order given; none where the shop sets none."""
-    if not (delivery.domain_per_second or delivery.domain_per_day):
-        return []
+    """Return the limits of recipient domains, in the order given."""
     return [
         Limit(f"domain:{domain}"[:260], delivery.domain_per_second, delivery.domain_per_day)
         for domain in domains

@@ -10,6 +10,7 @@ from guestlist.mail.answers import Answer, Result
 
 if TYPE_CHECKING:
     from guestlist.mail.kinds import Row
+    from guestlist.stores.waiting import Attend
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,18 @@ class Supply(Protocol):
         """Take back a mail that was surely not handed over; it keeps its turn."""
         ...
 
+    def work(self, attend: Attend | None = None) -> bool:
+        """Do a piece of the work that brings mails and records answers; false when there is nothing to do right now.
+
+        To be called again and again, and from nothing that is called back. It may wait for the database; `attend` is what
+        the transport does meanwhile.
+        """
+        ...
+
+    def fill(self) -> bool:
+        """Do a short piece of work that takes no database; false when there is none right now."""
+        ...
+
 
 class Transport(Protocol):
     """A way to hand mails over."""
@@ -93,11 +106,13 @@ class OneByOne:
         import time
 
         while True:
+            worked = supply.work()
             parcel = supply.take()
             if parcel is None:
                 if supply.over():
                     return ""
-                time.sleep(0.01)
+                if not worked:
+                    time.sleep(0.01)
             elif not supply.may_leave(parcel):
                 supply.give_back(parcel)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import Error as DatabaseFault
 
@@ -41,16 +41,27 @@ class Prepared:
         """Its row in the outbox."""
         return self.parcel.row
 
+
+class Found(NamedTuple):
+    """A mail that is still to be sent, with all that filling it in takes: the database is asked no more."""
+
+    row: Row
+    values: Values
+    around: _Surroundings
+
     @property
     def domain(self) -> str:
-        """The recipient's domain."""
-        return self.parcel.recipient.rpartition("@")[2]
+        """The recipient's domain in A-labels; as it was typed where it is none, and the mail cannot be made."""
+        try:
+            return letters.mailbox(self.values.address).domain
+        except Refusal:
+            return self.values.address.rpartition("@")[2]
 
 
-def prepare(
-    rows: Sequence[Row], *, kinds: Mapping[str, Kind], signer: Signer | None, now: datetime.datetime
-) -> tuple[list[Prepared], list[Outcome]]:
-    """Return the mails that may go out, in order, and what became of the others: withdrawn, suppressed, impossible."""
+def look_up(
+    rows: Sequence[Row], *, kinds: Mapping[str, Kind], now: datetime.datetime
+) -> tuple[list[Found], list[Outcome]]:
+    """Return the mails that are still to be sent, in order, and what became of the others: withdrawn, suppressed."""
     settled: list[Outcome] = []
     values: dict[int, Values] = {}
     for code in sorted({row.kind for row in rows}):
@@ -71,15 +82,30 @@ def prepare(
         settled += lost
     around = _Surroundings.of(rows)
     left, suppressed = _without_suppressed([row for row in rows if row.pk in values], values, around, now)
-    settled += suppressed
-    prepared = []
-    for row in left:
-        made = _made(row, values[row.pk], around, signer, now)
-        if isinstance(made, Outcome):
-            settled.append(made)
-        else:
-            prepared.append(made)
-    return prepared, settled
+    return [Found(row, values[row.pk], around) for row in left], settled + suppressed
+
+
+def fill(found: Found, *, signer: Signer | None, now: datetime.datetime) -> Prepared | Outcome:
+    """Return one finished mail; one that cannot be made, or comes too late, fails alone."""
+    row, values, around = found
+    if values.not_after is not None and values.not_after < now:
+        return _settled(row, Verdict.FAILED, "too_late", now)
+    language = values.language or around.views[row.store_view_id].language
+    text = templates.in_language(around.texts.get(row.template_version_id, []), language)
+    if text is None:
+        return _settled(row, Verdict.FAILED, "no_template_text", now)
+    try:
+        return Prepared(
+            _parcel(row, values, text, around, signer, now), values.address_hash, values.not_after
+        )
+    except Refusal as refusal:
+        # Only what is at fault: its value, or the sentence with it, may be an address.
+        words = str(refusal.data.get("name") or refusal.data.get("header") or "")
+        log.warning("Mail %s cannot be made: %s %s", row.pk, refusal.code, words)
+        return _settled(row, Verdict.FAILED, refusal.code, now, words)
+    except Exception as error:
+        log.exception("Mail %s cannot be made.", row.pk)
+        return _settled(row, Verdict.FAILED, "mail_error", now, type(error).__name__)
 
 
 @dataclass(slots=True)
@@ -156,30 +182,6 @@ class _Surroundings:
         if key not in self.frames:
             self.frames[key] = skeletons.skeleton(self.frame(row, text, shape))
         return self.frames[key]
-
-
-def _made(
-    row: Row, values: Values, around: _Surroundings, signer: Signer | None, now: datetime.datetime
-) -> Prepared | Outcome:
-    """Return one finished mail; one that cannot be made, or comes too late, fails alone."""
-    if values.not_after is not None and values.not_after < now:
-        return _settled(row, Verdict.FAILED, "too_late", now)
-    language = values.language or around.views[row.store_view_id].language
-    text = templates.in_language(around.texts.get(row.template_version_id, []), language)
-    if text is None:
-        return _settled(row, Verdict.FAILED, "no_template_text", now)
-    try:
-        return Prepared(
-            _parcel(row, values, text, around, signer, now), values.address_hash, values.not_after
-        )
-    except Refusal as refusal:
-        # Only what is at fault: its value, or the sentence with it, may be an address.
-        words = str(refusal.data.get("name") or refusal.data.get("header") or "")
-        log.warning("Mail %s cannot be made: %s %s", row.pk, refusal.code, words)
-        return _settled(row, Verdict.FAILED, refusal.code, now, words)
-    except Exception as error:
-        log.exception("Mail %s cannot be made.", row.pk)
-        return _settled(row, Verdict.FAILED, "mail_error", now, type(error).__name__)
 
 
 def _parcel(

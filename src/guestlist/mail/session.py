@@ -1,54 +1,59 @@
 """One run of a worker's delivery: what it has in hand, and the supply that the transport takes from.
 
-Under load four threads share the work: two claim and fill mails in, one hands them over, one records; a few mails are done
-by one alone.
+One thread does all of it. What the database works on, it does not wait for: meanwhile mails are filled in and connections
+served, because threads would queue for the interpreter, and pay for each change of turns.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
-import threading
 import time
 from collections import deque
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from guestlist.mail import claiming, feeding, pacing, preparing, recording
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import Send, SenderIdentity
 from guestlist.mail.recording import Settled
-from guestlist.stores import memory
+from guestlist.stores import memory, waiting
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
 
     from guestlist.mail.delivery import Delivery
+    from guestlist.mail.kinds import Row
     from guestlist.mail.parcels import Parcel
-    from guestlist.mail.preparing import Prepared
+    from guestlist.mail.preparing import Found, Prepared
+    from guestlist.stores.waiting import Attend
 
 log = logging.getLogger(__name__)
 
 LEAST_LEASE = timedelta(seconds=30)
 """With less than this left, beside the time that an answer may take, nothing is handed over: another worker might soon do
 the same."""
-CHUNK = 25
-"""Mails that one thread alone hands over before it records them."""
 _AT_ONCE = 500
 """Outcomes that are recorded together."""
+_IN_STOCK = 1_000
+"""With fewer mails than this before the connections, more are claimed."""
+_SLICE = 8
+"""Mails that are filled in at a time; connections wait meanwhile."""
+import os
+_READY = int(os.environ.get("XREADY","64"))
+_SLICE = int(os.environ.get("XSLICE","8"))
+_IN_STOCK = int(os.environ.get("XSTOCK","1000"))
+_AT_ONCE = int(os.environ.get("XREC","500"))
 _RECORD_EVERY = 0.05
 _LOOK_EVERY = 0.25
 """Seconds between looks at the switches of what is under way: pause, stop, hold."""
 _LONGEST_SESSION = 60.0
-"""Seconds after which threads come together, so that nothing is kept for ever."""
+"""Seconds after which nothing more is claimed, so that nothing is kept for ever."""
 _VERDICTS = {
     Result.ACCEPTED: Verdict.ACCEPTED,
     Result.DEFERRED: Verdict.DEFERRED,
@@ -85,16 +90,14 @@ class Session:
         self.tally = tally
         self.stop = stop
         self.batches_left = most_batches
-        self.inline = True
-        self.feeders = 1
-        self.drained = False
-        """Nothing more is claimed; what was claimed may still be filled in."""
+        self.until = time.monotonic() + _LONGEST_SESSION
         self.fed = False
-        """Nothing more comes."""
-        self.carried = False
-        self.failure: BaseException | None = None
+        """Nothing more is claimed."""
+        self.failure: Exception | None = None
+        self.found: deque[Found] = deque()
         self.ready: deque[Prepared] = deque()
         self.settled: deque[Settled] = deque()
+        self.refusals: deque[tuple[Prepared, Answer]] = deque()
         self.leases: dict[int, datetime.datetime] = {}
         self.under_way: dict[int, Prepared] = {}
         self.sends: set[int] = set()
@@ -104,31 +107,21 @@ class Session:
         self.too_old: datetime.datetime | None = None
         """Leases until here have too little left for another hand-over."""
         self.least_lease = LEAST_LEASE + timedelta(seconds=delivery.transport.patience)
-        self.looked = 0.0
-        self.hungry = threading.Event()
-        self.news = threading.Event()
-        # SQLite has one writer: threads that wait for each other here need not wait by sleeping there.
-        self.one_writer = connection.vendor == "sqlite"
-        self.database: AbstractContextManager[object] = (
-            threading.RLock() if self.one_writer else nullcontext()
-        )
-        self.turn = threading.Lock()
+        self.looked_at = time.monotonic()
+        self.settled_since = 0.0
+        """When the first that is not recorded yet was settled; 0 while there is none."""
+        self.record_tries = 0
 
     def run(self) -> None:
         """Deliver; whatever happens, what was not handed over is put back."""
         with memory.using(memory.Memory(_LOOK_EVERY)):
-            self._run()
-
-    def _run(self) -> None:
-        try:
-            self._feed()
-            if self.delivery.threaded and not self.fed and len(self.ready) > CHUNK:
-                self._run_threads()
-            elif self.ready or self.settled:
-                self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
-            self._record_all()
-        finally:
-            self._release()
+            try:
+                self.work()
+                if self.found or self.ready:
+                    self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
+                self._finish()
+            finally:
+                self._release()
         if self.failure is not None:
             raise self.failure
 
@@ -137,41 +130,36 @@ class Session:
     def take(self) -> Parcel | None:
         """Return the next mail, or None when there is none right now."""
         while not self._ends():
-            if not self.ready:
-                if not self.inline or not self._feed():
-                    self.hungry.set()
-                    return None
-                continue
-            prepared = self.ready.popleft()
-            if self._is_off(prepared):
-                continue  # stays in hand, and is put back with the rest
-            if not self.inline and len(self.ready) < _AT_ONCE:
-                self.hungry.set()
-            self.under_way[prepared.row.pk] = prepared
-            return prepared.parcel
+            if not self.ready and not self.fill():
+                return None
+            while self.ready:
+                prepared = self.ready.popleft()
+                if not self._is_off(prepared.row):
+                    self.under_way[prepared.row.pk] = prepared
+                    return prepared.parcel
+                # It stays in hand, and is put back with the rest.
         return None
 
     def waiting(self) -> int:
         """Return about how many could be taken right now."""
         if self._ends():
             return 0
-        while self.ready and self._is_off(self.ready[0]):
+        while self.ready and self._is_off(self.ready[0].row):
             self.ready.popleft()
-        if self.inline and not self.ready:
-            self._feed()
-        return len(self.ready)
+        while not self.ready and self.found and self._is_off(self.found[0].row):
+            self.found.popleft()
+        return len(self.ready) + len(self.found)
 
     def over(self) -> bool:
         """Tell that no more will come."""
-        return self._ends() or (self.fed and not self.ready)
+        return self._ends() or (self.fed and not self.ready and not self.found)
 
     def may_leave(self, parcel: Parcel) -> bool:
         """Tell whether the mail may be handed over now, and write down that it is."""
-        prepared = self.under_way[parcel.row.pk]
-        if self._is_off(prepared) or self.failure is not None:
+        if self._is_off(parcel.row) or self.failure is not None:
             return False
         # The answer must come while the mail is still ours: else another worker may take it for lost meanwhile.
-        if self._lease_left(parcel.row.pk) < self.least_lease:
+        if self.leases[parcel.row.pk] - self.delivery.clock() < self.least_lease:
             self.too_old = self.leases[parcel.row.pk]
             return False
         if self.delivery.journal is not None:
@@ -195,127 +183,135 @@ class Session:
             return
         answer = _nameless(answer, parcel.recipient)
         if answer.result is Result.REFUSED_US:
-            self._refused_us(prepared, answer)
+            self.refused.add(prepared.row.sender_id)
+            self.refusals.append((prepared, answer))
             return
         self.settled.append(_settled(prepared, answer, self.delivery.clock()))
-        if self.inline and len(self.settled) >= CHUNK:
-            self._record_all()
-            self._look()
 
     def give_back(self, parcel: Parcel) -> None:
         """Take back a mail that was not handed over: it is put back to the queue with the rest, or tried again."""
         prepared = self.under_way.pop(parcel.row.pk)
-        if parcel.returned and not self._is_off(prepared) and not self.stop():
+        if parcel.returned and not self._is_off(prepared.row) and not self.stop():
             self.ready.append(prepared)
+
+    def work(self, attend: Attend | None = None) -> bool:
+        """Do a piece of what is to be done beside handing over, and attend to connections while the database works.
+
+        Returns False when there is nothing to do right now.
+        """
+        due = self._due()
+        if due is None:
+            return self.fill()
+        try:
+            with waiting.meanwhile(attend and self._guarded(attend)):
+                due()
+        except Exception as error:  # noqa: BLE001 - raised again when all connections have come to rest
+            self.failure = self.failure or error
+        return True
+
+    def fill(self) -> bool:
+        """Fill in a few of the mails that were found; false when there are none."""
+        if not self.found or len(self.ready) >= _READY or self._ends():
+            return False
+        now = self.delivery.clock()
+        for _ in range(min(_SLICE, len(self.found))):
+            made = preparing.fill(self.found.popleft(), signer=self.delivery.signer, now=now)
+            if isinstance(made, Outcome):
+                self.settled.append(Settled(made))
+            else:
+                self.ready.append(made)
+        return True
 
     # --- The parts of the work -----------------------------------------------------------------------------------------
 
-    def _feed(self) -> bool:
-        """Claim and prepare a batch; false when there is nothing more."""
-        if self.fed:
-            return False
-        with self.database:
-            now = self.delivery.clock()
-            batch = self._claimed(now)
-            if batch is None:
-                # Others may still be filling in what they claimed.
-                self.fed = self.inline
-                return False
-            delivery = self.delivery
-            prepared, lost = preparing.prepare(
-                batch.rows, kinds=delivery.kinds, signer=delivery.signer, now=now
-            )
-            prepared, later = feeding.within_domains(prepared, is_bulk=batch.is_bulk, now=now)
-            pacing.give_back(batch.limits, count=len(batch.rows) - len(prepared), now=now)
-            for moment, ids in later.items():
-                claiming.release(ids=ids, worker=delivery.worker, ready_at=moment, code="domain_limit")
-                self._forget(ids)
+    def _due(self) -> Callable[[], None] | None:
+        """Return what is to be asked of the database now, the most urgent first."""
+        if self.failure is not None:
+            return None
+        now = time.monotonic()
+        if self.refusals:
+            return self._stop_senders
+        if now - self.looked_at > _LOOK_EVERY and self.leases:
+            return self._look
+        if self.settled and self._is_time_to_record(now):
+            return self._record_some
+        if not self.fed and len(self.ready) + len(self.found) < _IN_STOCK:
+            return self._feed
+        return None
+
+    def _guarded(self, attend: Attend) -> Attend:
+        """Return what attends and raises nothing: an error would leave the database in the middle of a statement."""
+
+        def guarded(file: int, events: int) -> None:
+            if self.failure is None:
+                try:
+                    attend(file, events)
+                except Exception as error:  # noqa: BLE001 - raised again when all connections have come to rest
+                    self.failure = error
+
+        return guarded
+
+    def _feed(self) -> None:
+        """Claim a batch and find out what is still to be sent of it."""
+        if self.batches_left == 0 or self._ends() or time.monotonic() > self.until:
+            self.fed = True
+            return
+        delivery, now = self.delivery, self.delivery.clock()
+        batch = delivery.feeder.claim(now=now)
+        if batch is None:
+            self.fed = True
+            return
+        if self.batches_left is not None:
+            self.batches_left -= 1
+        self.tally.claimed += len(batch.rows)
+        self.leases |= {row.pk: batch.lease_until for row in batch.rows}
+        self.senders |= {row.sender_id for row in batch.rows}
+        self.sends |= {row.send_id for row in batch.rows if row.send_id is not None}
+        found, lost = preparing.look_up(batch.rows, kinds=delivery.kinds, now=now)
+        allowed, later = feeding.within_domains(found, is_bulk=batch.is_bulk, now=now)
+        pacing.give_back(batch.limits, count=len(batch.rows) - len(allowed), now=now)
+        for moment, ids in later.items():
+            claiming.release(ids=ids, worker=delivery.worker, ready_at=moment, code="domain_limit")
+            self._forget(ids)
         self.settled.extend(Settled(outcome) for outcome in lost)
-        self.ready.extend(prepared)
-        return True
+        self.found.extend(allowed)
 
-    def _claimed(self, now: datetime.datetime) -> feeding.Batch | None:
-        with self.turn:
-            if self.batches_left == 0 or self.stop():
-                return None
-            batch = self.delivery.feeder.claim(now=now)
-            if batch is None:
-                return None
-            if self.batches_left is not None:
-                self.batches_left -= 1
-            self.tally.claimed += len(batch.rows)
-            self.leases |= {row.pk: batch.lease_until for row in batch.rows}
-            # New sets: another thread may be going through the old ones.
-            self.senders = self.senders | {row.sender_id for row in batch.rows}
-            self.sends = self.sends | {row.send_id for row in batch.rows if row.send_id is not None}
-            return batch
+    def _is_time_to_record(self, now: float) -> bool:
+        if not self.settled_since:
+            self.settled_since = now
+        if self.record_tries:
+            return now - self.settled_since > self._record_pause()
+        return len(self.settled) >= _AT_ONCE or now - self.settled_since > _RECORD_EVERY
 
-    def _run_threads(self) -> None:
-        self.inline = False
-        until = time.monotonic() + _LONGEST_SESSION
-        # Two that claim and fill in: while one waits for the database, the other one works.
-        self.feeders = 1 if self.one_writer else 2
-        works = [(lambda: self._keep_feeding(until), "feed")] * self.feeders
-        works.append((self._keep_recording, "record"))
-        threads = [threading.Thread(target=self._guarded, args=(work,), name=name) for work, name in works]
-        for thread in threads:
-            thread.start()
-        try:
-            self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
-        finally:
-            self.drained = self.fed = self.carried = True
-            self.hungry.set()
-            self.news.set()
-            for thread in threads:
-                thread.join()
-            self.inline = True
+    def _record_pause(self) -> float:
+        """Return the seconds until a database that was away is tried again."""
+        return _RECORD_PAUSES[min(self.record_tries, len(_RECORD_PAUSES)) - 1]
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            with memory.using(memory.Memory(_LOOK_EVERY)):
-                work()
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that joins
-            self.failure = error
-            self.drained = self.fed = True
-        finally:
-            connections.close_all()
-
-    def _keep_feeding(self, until: float) -> None:
-        try:
-            while not self.drained:
-                if len(self.ready) >= _AT_ONCE:
-                    self.hungry.wait(_RECORD_EVERY)
-                    self.hungry.clear()
-                elif time.monotonic() > until or not self._feed():
-                    self.drained = True
-        finally:
-            with self.turn:
-                self.feeders -= 1
-                self.fed = self.fed or self.feeders == 0
-
-    def _keep_recording(self) -> None:
-        while True:
-            if len(self.settled) < _AT_ONCE and not self.carried:
-                self.news.wait(_RECORD_EVERY)
-            if self.settled:
-                self._record_some()
-            elif self.carried:
-                return
-            self._look()
-
-    def _record_all(self) -> None:
+    def _finish(self) -> None:
+        """Write down all that is left to be written, and wait for a database that is away."""
         while self.settled:
+            if self.record_tries:
+                time.sleep(self._record_pause())
             self._record_some()
+        self._stop_senders()
 
     def _record_some(self) -> None:
-        """Record what is settled, and wait for a database that is away: what was sent must not be forgotten."""
+        """Record what is settled; where the database is away it stays settled: what was sent must not be forgotten."""
         some = [self.settled.popleft() for _ in range(min(len(self.settled), _AT_ONCE))]
         try:
             outcomes = self._written(some)
-        except BaseException:
+        except BaseException as error:
             # They stay settled, or they would be put back to the queue.
             self.settled.extendleft(reversed(some))
-            raise
+            if not isinstance(error, OperationalError | InterfaceError) or self.stop():
+                raise  # the journal knows what was sent
+            log.warning("The database is away; %s outcomes wait to be recorded.", len(some))
+            self.record_tries += 1
+            close_old_connections()
+            return
+        finally:
+            self.settled_since = 0.0
+        self.record_tries = 0
         ids = [one.outcome.message.pk for one in some]
         if self.delivery.journal is not None:
             self.delivery.journal.recorded(ids)
@@ -324,29 +320,15 @@ class Session:
 
     def _written(self, some: Sequence[Settled]) -> list[Outcome]:
         delivery = self.delivery
-        for attempt in itertools.count():
-            try:
-                with self.database:
-                    return recording.record(
-                        some,
-                        kinds=delivery.kinds,
-                        worker=delivery.worker,
-                        now=delivery.clock(),
-                        jitter=delivery.jitter,
-                    )
-            except (OperationalError, InterfaceError):
-                if self.stop():
-                    raise  # the journal knows what was sent
-                log.warning("The database is away; %s outcomes wait to be recorded.", len(some))
-                time.sleep(_RECORD_PAUSES[min(attempt, len(_RECORD_PAUSES) - 1)])
-                close_old_connections()
-        raise AssertionError  # pragma: no cover - counting never ends
+        return recording.record(
+            some, kinds=delivery.kinds, worker=delivery.worker, now=delivery.clock(), jitter=delivery.jitter
+        )
 
-    def _refused_us(self, prepared: Prepared, answer: Answer) -> None:
-        """Stop the sender: the server refuses it, whoever it writes to."""
-        self.refused.add(prepared.row.sender_id)
-        self.delivery.feeder.look_again()
-        with self.database:
+    def _stop_senders(self) -> None:
+        """Stop the senders that the server refuses, whoever they write to."""
+        while self.refusals:
+            self.delivery.feeder.look_again()
+            prepared, answer = self.refusals[0]
             recording.stop_sender(
                 prepared.row,
                 code=answer.code,
@@ -354,14 +336,13 @@ class Session:
                 worker=self.delivery.worker,
                 now=self.delivery.clock(),
             )
-        self.tally.released += 1
-        self._forget([prepared.row.pk])
+            self.refusals.popleft()
+            self.tally.released += 1
+            self._forget([prepared.row.pk])
 
     def _look(self) -> None:
         """See whether somebody paused, stopped or held something that is under way."""
-        if time.monotonic() - self.looked < _LOOK_EVERY:
-            return
-        self.looked = time.monotonic()
+        self.looked_at = time.monotonic()
         try:
             running = set(Send.objects.running().filter(pk__in=self.sends).values_list("pk", flat=True))
             going = SenderIdentity.objects.filter(pk__in=self.senders, stopped_at=None, held_at=None)
@@ -372,19 +353,15 @@ class Session:
         except (OperationalError, InterfaceError):
             close_old_connections()
 
-    def _is_off(self, prepared: Prepared) -> bool:
+    def _is_off(self, row: Row) -> bool:
         sends, senders = self.off
-        row = prepared.row
         if row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused:
             return True
         return self.too_old is not None and self.leases[row.pk] <= self.too_old
 
     def _ends(self) -> bool:
         """Tell whether nothing more may leave: somebody said so, or a part of the work failed."""
-        return self.stop() or self.failure is not None
-
-    def _lease_left(self, message_id: int) -> timedelta:
-        return self.leases[message_id] - self.delivery.clock()
+        return self.failure is not None or self.stop()
 
     def _forget(self, ids: Iterable[int]) -> None:
         for message_id in ids:
@@ -398,8 +375,7 @@ class Session:
         if not left:
             return
         try:
-            with self.database:
-                self.tally.released += claiming.release(ids=left, worker=self.delivery.worker)
+            self.tally.released += claiming.release(ids=left, worker=self.delivery.worker)
             if self.delivery.journal is not None:
                 self.delivery.journal.recorded(left)
         except (OperationalError, InterfaceError):

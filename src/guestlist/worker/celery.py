@@ -103,7 +103,7 @@ class Station:
         self.journal = loop.taken_journal()
         name = self.journal.name
         log.info("worker name=%s", name)
-        turn = Turn(jobs.delivery_job(self.transport, name, self.journal, threaded=True))
+        turn = Turn(jobs.delivery_job(self.transport, name, self.journal))
         self.turns[jobs.DELIVERY] = turn
         return turn
 

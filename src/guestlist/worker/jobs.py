@@ -39,14 +39,9 @@ class Job:
     """Does one bounded piece of the work, given what tells it to come to an end; true when there is more right now."""
 
 
-def all_jobs(
-    *, transport: Transport | None, worker: str, journal: Journal | None = None, threaded: bool = False
-) -> list[Job]:
-    """Return the jobs of a worker; without a transport nothing is delivered and mail waits.
-
-    ``threaded`` lets delivery use threads of its own under load, each with a connection to the database.
-    """
-    delivery = [delivery_job(transport, worker, journal, threaded=threaded)] if transport is not None else []
+def all_jobs(*, transport: Transport | None, worker: str, journal: Journal | None = None) -> list[Job]:
+    """Return the jobs of a worker; without a transport nothing is delivered and mail waits."""
+    delivery = [delivery_job(transport, worker, journal)] if transport is not None else []
     return [*delivery, *upkeep()]
 
 
@@ -68,9 +63,7 @@ def upkeep() -> list[Job]:
     ]
 
 
-def delivery_job(
-    transport: Transport, worker: str, journal: Journal | None = None, *, threaded: bool = False
-) -> Job:
+def delivery_job(transport: Transport, worker: str, journal: Journal | None = None) -> Job:
     """Return the job that hands mail over."""
     delivery = Delivery(
         kinds=KINDS,
@@ -81,7 +74,6 @@ def delivery_job(
         journal=journal,
         journals=settings.GUESTLIST_JOURNAL_DIR,
         signer=dkim.configured(),
-        threaded=threaded,
     )
 
     def deliver(stopping: Callable[[], bool]) -> bool:

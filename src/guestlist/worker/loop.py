@@ -66,7 +66,7 @@ def main() -> int:
     try:
         run(
             stop=stop,
-            work=jobs.all_jobs(transport=transport, worker=held.name, journal=held, threaded=True),
+            work=jobs.all_jobs(transport=transport, worker=held.name, journal=held),
         )
     finally:
         held.close()

@@ -1,0 +1,60 @@
+"""Doing something else while the database works.
+
+A statement takes PostgreSQL a few milliseconds in a process of its own. The driver hands that time out: each statement is a
+generator that says what it waits for. On SQLite, which works in this process, there is no such time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+
+type Attend = Callable[[int, int], None]
+"""Does something else until the file with this descriptor is ready for these events (`selectors.EVENT_READ`, …)."""
+
+
+@contextlib.contextmanager
+def meanwhile(attend: Attend | None) -> Iterator[None]:
+    """Let `attend` be called wherever a statement of this thread waits for the database, which it cannot ask itself."""
+    if attend is None or connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    raw.wait = partial(_wait, raw, attend)
+    try:
+        yield
+    finally:
+        # One that was made meanwhile never had it.
+        vars(raw).pop("wait", None)
+
+
+def _wait[T](
+    raw: Any, attend: Attend, statement: Generator[int, int, T], *args: float | None, **kwargs: float | None
+) -> T:
+    found: T = type(raw).wait(raw, _attended(statement, raw.pgconn.socket, attend), *args, **kwargs)
+    return found
+
+
+def _attended[T](statement: Generator[int, int, T], file: int, attend: Attend) -> Generator[int, int, T]:
+    """Drive a statement as the driver does, but for its waiting: what it says it waits for are a selector's events."""
+    try:
+        events = next(statement)
+        while True:
+            with connection.execute_wrapper(_refuse):
+                attend(file, events)
+            events = statement.send((yield events))
+    except StopIteration as done:
+        found: T = done.value
+        return found
+
+
+def _refuse(*_statement: object) -> None:
+    raise RuntimeError("The database cannot be asked while it is waited for.")
