@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from guestlist import keyed
 from guestlist.invitations.models import Channel, Invitation
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _VERSION = 1
 _HEAD = struct.Struct(">BBQB")
 _SIGNATURE = 16
 _CHANNELS = {Channel.MAIL: 1, Channel.SHARED: 2}
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _CHANNEL_OF = {number: channel for channel, number in _CHANNELS.items()}
 _OPT_OUT = struct.Struct(">BQQ16s")
 
@@ -81,9 +82,7 @@ def open_token(text: str, invitations: QuerySet[Invitation]) -> Link | None:
 
 
 def _sign(head: bytes, generation: int, key: bytes) -> bytes:
-    return hmac.digest(key, b"guestlist link" + head + generation.to_bytes(4, "big"), hashlib.sha256)[
-        :_SIGNATURE
-    ]
+    return keyed.digest(key, b"guestlist link" + head + generation.to_bytes(4, "big"))[:_SIGNATURE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +113,11 @@ def open_opt_out(text: str) -> OptOut | None:
 
 
 def _sign_opt_out(body: bytes) -> bytes:
-    return hmac.digest(settings.GUESTLIST_ADDRESS_KEY, b"guestlist opt-out" + body, hashlib.sha256)[
-        :_SIGNATURE
-    ]
+    return keyed.digest(settings.GUESTLIST_ADDRESS_KEY, b"guestlist opt-out" + body)[:_SIGNATURE]
 
 
 def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def _decode(text: str) -> bytes | None:

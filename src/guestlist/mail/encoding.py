@@ -28,7 +28,9 @@ _HEADER_LINE = 70
 _SUBJECT = 69
 _LINE = 75
 # Printable ASCII that neither HTML nor quoted-printable writes otherwise, no longer than a line.
-_PLAIN = re.compile(r"[ !#-%(-;?-~]{1,75}")
+_PLAIN = re.compile(r"(?!\.)[ !#-%(-;?-~]{1,75}")
+# Doubling those on the wire (RFC 5321, 4.5.2) takes as long as filling a mail; where there are two, it is done.
+_LEADING_DOT = re.compile(rb"^\.(?!\.)", re.MULTILINE)
 # The same of what both the body and List-Unsubscribe take as an address of the web.
 _PLAIN_URL = re.compile(r"https?://[!#-%*-;?-\[\]-~]{1,140}")
 # What the library leaves alone: no encoded words, no quoting.
@@ -44,7 +46,8 @@ def quoted_printable(text: str) -> bytes:
     It may stand wherever a line begins, and a soft line break or another line may follow it: its last line is short enough.
     """
     # The letter behind it keeps the encoder from using the last column; the encoder ends its own lines by a bare LF.
-    return b2a_qp(text.encode() + b"x", istext=True)[:-1].replace(b"\n", b"\r\n")
+    encoded = b2a_qp(text.encode() + b"x", istext=True)[:-1].replace(b"\n", b"\r\n")
+    return _LEADING_DOT.sub(b"=2E=\r\n", encoded)
 
 
 def ended(encoded: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ class Row(NamedTuple):
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(NamedTuple):
     """What fills one mail: the address as typed, the name that goes with it, and the template's variables.
 
     A variable that is missing or empty is false in ``{% if %}``. Variables of the store view (name, logo, legal data) are
@@ -37,7 +36,7 @@ class Values:
 
     address: str
     name: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = MappingProxyType({})
     address_hash: bytes | None = None
     not_after: datetime.datetime | None = None
     language: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -11,12 +10,12 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from guestlist import addresses
+from guestlist import addresses, keyed
 from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -70,8 +69,7 @@ INTERNATIONAL = POLICY.clone(utf8=True)
 """For mail with an address that has other letters than ASCII before its @ (RFC 6532)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """A name and an address; the domain in A-labels."""
 
     name: str
@@ -140,8 +138,8 @@ def _domain(address: str) -> str:
 def message_id(*, row: int, queued_at: datetime.datetime, domain: str) -> str:
     """Return the Message-ID of an outbox row, the same at every try; keyed, so that it tells nothing and is not guessed."""
     told = f"{row} {queued_at.timestamp()}".encode()
-    keyed = hmac.digest(_message_id_key(settings.SECRET_KEY), told, hashlib.sha256)
-    return f"<{row}.{keyed[:12].hex()}@{domain}>"
+    signed = keyed.digest(_message_id_key(settings.SECRET_KEY), told)
+    return f"<{row}.{signed[:12].hex()}@{domain}>"
 
 
 @lru_cache(maxsize=4)

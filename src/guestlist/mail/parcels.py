@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from guestlist.mail.answers import Answer, Result
 
 if TYPE_CHECKING:
+    import datetime
+
     from guestlist.mail.kinds import Row
     from guestlist.stores.waiting import Attend
 
@@ -17,12 +19,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """A finished mail with its envelope; ``content`` has CRLF line ends, dots not doubled."""
+    """A finished mail with its envelope; ``content`` has CRLF line ends, dots not doubled.
+
+    ``address_hash`` and ``not_after`` are for recording what came of it.
+    """
 
     row: Row
     sender: str
     recipient: str
     content: bytes
+    address_hash: bytes | None = None
+    not_after: datetime.datetime | None = None
     returned: bool = False
     """Whether a connection that broke gave it back once already; the next time counts as a try."""
 

@@ -21,25 +21,10 @@ if TYPE_CHECKING:
 
     from guestlist.mail.dkim import Signer
     from guestlist.mail.kinds import Kind
-    from guestlist.mail.letters import Mailbox
     from guestlist.mail.skeletons import Frame
     from guestlist.stores.models import StoreView
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Prepared:
-    """A mail that may go out, with what recording needs of it."""
-
-    parcel: Parcel
-    address_hash: bytes | None
-    not_after: datetime.datetime | None
-
-    @property
-    def row(self) -> Row:
-        """Its row in the outbox."""
-        return self.parcel.row
 
 
 class Found(NamedTuple):
@@ -85,19 +70,16 @@ def look_up(
     return [Found(row, values[row.pk], around) for row in left], settled + suppressed
 
 
-def fill(found: Found, *, signer: Signer | None, now: datetime.datetime) -> Prepared | Outcome:
+def fill(found: Found, *, signer: Signer | None, now: datetime.datetime) -> Parcel | Outcome:
     """Return one finished mail; one that cannot be made, or comes too late, fails alone."""
     row, values, around = found
     if values.not_after is not None and values.not_after < now:
         return _settled(row, Verdict.FAILED, "too_late", now)
-    language = values.language or around.views[row.store_view_id].language
-    text = templates.in_language(around.texts.get(row.template_version_id, []), language)
-    if text is None:
-        return _settled(row, Verdict.FAILED, "no_template_text", now)
     try:
-        return Prepared(
-            _parcel(row, values, text, around, signer, now), values.address_hash, values.not_after
-        )
+        stencil = around.stencil(row, values)
+        if stencil is None:
+            return _settled(row, Verdict.FAILED, "no_template_text", now)
+        return _parcel(row, values, stencil, signer, now)
     except Refusal as refusal:
         # Only what is at fault: its value, or the sentence with it, may be an address.
         words = str(refusal.data.get("name") or refusal.data.get("header") or "")
@@ -108,6 +90,18 @@ def fill(found: Found, *, signer: Signer | None, now: datetime.datetime) -> Prep
         return _settled(row, Verdict.FAILED, "mail_error", now, type(error).__name__)
 
 
+class _Stencil(NamedTuple):
+    """What mails alike have in common."""
+
+    skeleton: skeletons.Skeleton
+    view: StoreView
+    sender: str
+    domain: str
+    """The sender's."""
+    has_paths: bool
+    """Whether a kind that knows no store view left its addresses for us to complete."""
+
+
 @dataclass(slots=True)
 class _Surroundings:
     """What the rows of a batch share, read once: where from, by whom, in which words."""
@@ -116,8 +110,7 @@ class _Surroundings:
     senders: Mapping[int, SenderIdentity]
     texts: Mapping[int, list[TemplateText]]
     shops: dict[int, dict[str, str]] = field(default_factory=dict)
-    frames: dict[tuple[object, ...], skeletons.Skeleton] = field(default_factory=dict)
-    mailboxes: dict[int, Mailbox] = field(default_factory=dict)
+    stencils: dict[tuple[object, ...], _Stencil | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> _Surroundings:
@@ -145,15 +138,42 @@ class _Surroundings:
             self.shops[view.pk] = shop.variables(view)
         return self.shops[view.pk]
 
-    def sender(self, sender_id: int) -> Mailbox:
-        """Return whom mail comes from, as the envelope has it.
+    def stencil(self, row: Row, values: Values) -> _Stencil | None:
+        """Return what mails like this one have in common, or None when its template says nothing.
 
-        :raises MalformedAddress: when it is no address.
+        :raises Refusal: when it cannot stand in a mail.
         """
-        if sender_id not in self.mailboxes:
-            identity = self.senders[sender_id]
-            self.mailboxes[sender_id] = letters.mailbox(identity.address, name=identity.name)
-        return self.mailboxes[sender_id]
+        variables = values.variables
+        # By ids and by which values there are, because frames are long to compare.
+        key = (
+            *(
+                row.template_version_id,
+                row.store_view_id,
+                row.sender_id,
+                row.send_id,
+                row.kind,
+                values.language,
+            ),
+            tuple(variables),
+            tuple(map(bool, variables.values())),
+        )
+        if key not in self.stencils:
+            self.stencils[key] = self._stencil(row, values)
+        return self.stencils[key]
+
+    def _stencil(self, row: Row, values: Values) -> _Stencil | None:
+        view, identity = self.views[row.store_view_id], self.senders[row.sender_id]
+        text = templates.in_language(
+            self.texts.get(row.template_version_id, []), values.language or view.language
+        )
+        if text is None:
+            return None
+        sender = letters.mailbox(identity.address, name=identity.name)
+        variables = _absolute(values.variables, view)
+        shape = frozenset(name for name, value in variables.items() if value)
+        skeleton = skeletons.skeleton(self.frame(row, text, shape))
+        has_paths = variables is not values.variables
+        return _Stencil(skeleton, view, sender.address, sender.domain, has_paths)
 
     def frame(self, row: Row, text: TemplateText, shape: frozenset[str]) -> Frame:
         """Return what mails like this one have in common."""
@@ -176,37 +196,29 @@ class _Surroundings:
             shape=shape,
         )
 
-    def skeleton(self, row: Row, text: TemplateText, shape: frozenset[str]) -> skeletons.Skeleton:
-        """Return the skeleton for mails like this one; looked up by ids first, because frames are long to compare."""
-        key = (text.pk, row.store_view_id, row.sender_id, row.send_id, row.kind, shape)
-        if key not in self.frames:
-            self.frames[key] = skeletons.skeleton(self.frame(row, text, shape))
-        return self.frames[key]
-
 
 def _parcel(
-    row: Row,
-    values: Values,
-    text: TemplateText,
-    around: _Surroundings,
-    signer: Signer | None,
-    now: datetime.datetime,
+    row: Row, values: Values, stencil: _Stencil, signer: Signer | None, now: datetime.datetime
 ) -> Parcel:
-    view, sender = around.views[row.store_view_id], around.sender(row.sender_id)
     recipient = letters.mailbox(values.address, name=values.name)
-    variables = _absolute(values.variables, view)
-    shape = frozenset(name for name, value in variables.items() if value)
-    message_id = letters.message_id(row=row.pk, queued_at=row.queued_at, domain=sender.domain)
-    content = around.skeleton(row, text, shape).fill(
-        variables, to_name=recipient.name, to_address=recipient.address, date=now, message_id=message_id
+    variables = _absolute(values.variables, stencil.view) if stencil.has_paths else values.variables
+    address = recipient.address
+    content = stencil.skeleton.fill(
+        variables,
+        to_name=recipient.name,
+        to_address=address,
+        date=now,
+        message_id=letters.message_id(row=row.pk, queued_at=row.queued_at, domain=stencil.domain),
     )
     if signer is not None:
-        content = signer.signed(content, from_domain=sender.domain)
+        content = signer.signed(content, from_domain=stencil.domain)
     return Parcel(
         row=row,
-        sender=returnpath.address_for(message_id=row.pk) or sender.address,
-        recipient=recipient.address,
+        sender=returnpath.address_for(message_id=row.pk) or stencil.sender,
+        recipient=address,
         content=content,
+        address_hash=values.address_hash,
+        not_after=values.not_after,
     )
 
 

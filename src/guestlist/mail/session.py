@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from guestlist.mail.delivery import Delivery
     from guestlist.mail.kinds import Row
     from guestlist.mail.parcels import Parcel
-    from guestlist.mail.preparing import Found, Prepared
+    from guestlist.mail.preparing import Found
     from guestlist.stores.waiting import Attend
 
 log = logging.getLogger(__name__)
@@ -45,20 +45,21 @@ _IN_STOCK = 1_000
 _SLICE = 8
 """Mails that are filled in at a time; connections wait meanwhile."""
 import os
-_READY = int(os.environ.get("XREADY","64"))
-_SLICE = int(os.environ.get("XSLICE","8"))
-_IN_STOCK = int(os.environ.get("XSTOCK","1000"))
-_AT_ONCE = int(os.environ.get("XREC","500"))
+
+_READY = int(os.environ.get("XREADY", "64"))
+_SLICE = int(os.environ.get("XSLICE", "8"))
+_IN_STOCK = int(os.environ.get("XSTOCK", "1000"))
+_AT_ONCE = int(os.environ.get("XREC", "500"))
 _RECORD_EVERY = 0.05
 _LOOK_EVERY = 0.25
 """Seconds between looks at the switches of what is under way: pause, stop, hold."""
 _LONGEST_SESSION = 60.0
 """Seconds after which nothing more is claimed, so that nothing is kept for ever."""
 _VERDICTS = {
-    Result.ACCEPTED: Verdict.ACCEPTED,
-    Result.DEFERRED: Verdict.DEFERRED,
-    Result.BOUNCED: Verdict.BOUNCED,
-    Result.FAILED: Verdict.FAILED,
+    Result.ACCEPTED.value: Verdict.ACCEPTED,
+    Result.DEFERRED.value: Verdict.DEFERRED,
+    Result.BOUNCED.value: Verdict.BOUNCED,
+    Result.FAILED.value: Verdict.FAILED,
 }
 _RECORD_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -95,11 +96,11 @@ class Session:
         """Nothing more is claimed."""
         self.failure: Exception | None = None
         self.found: deque[Found] = deque()
-        self.ready: deque[Prepared] = deque()
+        self.ready: deque[Parcel] = deque()
         self.settled: deque[Settled] = deque()
-        self.refusals: deque[tuple[Prepared, Answer]] = deque()
+        self.refusals: deque[tuple[Parcel, Answer]] = deque()
         self.leases: dict[int, datetime.datetime] = {}
-        self.under_way: dict[int, Prepared] = {}
+        self.under_way: dict[int, Parcel] = {}
         self.sends: set[int] = set()
         self.senders: set[int] = set()
         self.off: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
@@ -133,10 +134,10 @@ class Session:
             if not self.ready and not self.fill():
                 return None
             while self.ready:
-                prepared = self.ready.popleft()
-                if not self._is_off(prepared.row):
-                    self.under_way[prepared.row.pk] = prepared
-                    return prepared.parcel
+                parcel = self.ready.popleft()
+                if not self._is_off(parcel.row):
+                    self.under_way[parcel.row.pk] = parcel
+                    return parcel
                 # It stays in hand, and is put back with the rest.
         return None
 
@@ -173,7 +174,7 @@ class Session:
 
     def answered(self, parcel: Parcel, answer: Answer) -> None:
         """Take what came of a mail."""
-        prepared = self.under_way.pop(parcel.row.pk)
+        del self.under_way[parcel.row.pk]
         if self.delivery.journal is not None:
             accepted = answer.result is Result.ACCEPTED
             code = int(answer.code) if answer.code.isdigit() else 0
@@ -183,16 +184,16 @@ class Session:
             return
         answer = _nameless(answer, parcel.recipient)
         if answer.result is Result.REFUSED_US:
-            self.refused.add(prepared.row.sender_id)
-            self.refusals.append((prepared, answer))
+            self.refused.add(parcel.row.sender_id)
+            self.refusals.append((parcel, answer))
             return
-        self.settled.append(_settled(prepared, answer, self.delivery.clock()))
+        self.settled.append(_settled(parcel, answer, self.delivery.clock()))
 
     def give_back(self, parcel: Parcel) -> None:
         """Take back a mail that was not handed over: it is put back to the queue with the rest, or tried again."""
-        prepared = self.under_way.pop(parcel.row.pk)
-        if parcel.returned and not self._is_off(prepared.row) and not self.stop():
-            self.ready.append(prepared)
+        del self.under_way[parcel.row.pk]
+        if parcel.returned and not self._is_off(parcel.row) and not self.stop():
+            self.ready.append(parcel)
 
     def work(self, attend: Attend | None = None) -> bool:
         """Do a piece of what is to be done beside handing over, and attend to connections while the database works.
@@ -328,9 +329,9 @@ class Session:
         """Stop the senders that the server refuses, whoever they write to."""
         while self.refusals:
             self.delivery.feeder.look_again()
-            prepared, answer = self.refusals[0]
+            parcel, answer = self.refusals[0]
             recording.stop_sender(
-                prepared.row,
+                parcel.row,
                 code=answer.code,
                 answer=answer.text,
                 worker=self.delivery.worker,
@@ -338,7 +339,7 @@ class Session:
             )
             self.refusals.popleft()
             self.tally.released += 1
-            self._forget([prepared.row.pk])
+            self._forget([parcel.row.pk])
 
     def _look(self) -> None:
         """See whether somebody paused, stopped or held something that is under way."""
@@ -385,18 +386,12 @@ class Session:
 
 def _nameless(answer: Answer, recipient: str) -> Answer:
     """Return the answer without the address: servers repeat it, but what is kept must not outlive its erasure."""
-    if recipient.lower() not in answer.text.lower():
+    if "@" not in answer.text or recipient.lower() not in answer.text.lower():
         return answer
     return answer._replace(text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
 
 
-def _settled(prepared: Prepared, answer: Answer, now: datetime.datetime) -> Settled:
-    outcome = Outcome(
-        message=prepared.row,
-        verdict=_VERDICTS[answer.result],
-        code=answer.code,
-        answer=answer.text,
-        at=now,
-        no_such_address=answer.no_such_address,
-    )
-    return Settled(outcome, prepared.address_hash, answer.again_after, prepared.not_after)
+def _settled(parcel: Parcel, answer: Answer, now: datetime.datetime) -> Settled:
+    verdict = _VERDICTS[answer.result.value]
+    outcome = Outcome(parcel.row, verdict, answer.code, answer.text, now, answer.no_such_address)
+    return Settled(outcome, parcel.address_hash, answer.again_after, parcel.not_after)
