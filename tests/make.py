@@ -256,7 +256,7 @@ def user_of(one: Customer) -> User:
 def opt_out_token(one: Invitation) -> str:
     """Return the token that the mail of an invitation carries, to decline and to be left alone."""
     hashed = bytes(one.address_hash or b"")
-    return links.opt_out_token_of(one.pk, website_id=one.website_id, address_hash=hashed)
+    return links.Minter().opt_out(one.pk, website_id=one.website_id, address_hash=hashed)
 
 
 def sent_invitation(

@@ -16,6 +16,7 @@ from guestlist.stores import actions as stores
 from guestlist.stores.actors import SYSTEM
 from guestlist.stores.config import at
 from tests import make
+from tests.mail.outbox import withdrawn_by
 
 pytestmark = pytest.mark.django_db
 
@@ -176,7 +177,7 @@ def test_newer_mail_waits_when_an_older_one_is_told_of(verdict: Verdict) -> None
     one.refresh_from_db()
     assert one.delivery == "queued"
     assert one.mail_id != old.pk
-    assert KIND.check([one.pk], now=make.NOW) == {}
+    assert withdrawn_by(KIND, [one.pk], now=make.NOW) == {}
 
 
 def test_invitation_is_sent_when_an_older_mail_left_and_the_newer_is_withdrawn() -> None:
@@ -190,7 +191,7 @@ def test_invitation_is_sent_when_an_older_mail_left_and_the_newer_is_withdrawn()
 
     one.refresh_from_db()
     assert one.status == Status.SENT
-    assert KIND.check([one.pk], now=make.NOW) == {one.pk: "not_open"}
+    assert withdrawn_by(KIND, [one.pk], now=make.NOW) == {one.pk: "not_open"}
 
 
 def test_ended_invitation_stays_ended_when_staffs_resend_bounces() -> None:
@@ -221,7 +222,7 @@ def test_invitation_ends_when_the_friend_became_a_customer_while_it_waited() -> 
 def test_mail_is_let_through_when_nothing_changed() -> None:
     one = make.invitation()
 
-    assert KIND.check([one.pk], now=make.NOW) == {}
+    assert withdrawn_by(KIND, [one.pk], now=make.NOW) == {}
 
 
 def test_mail_is_withdrawn_when_it_should_not_go_any_more() -> None:
@@ -236,7 +237,7 @@ def test_mail_is_withdrawn_when_it_should_not_go_any_more() -> None:
         other = make.store_view(known.website)
         Invitation.objects.filter(pk=known.pk).update(store_view=other)
 
-    reasons = KIND.check([one.pk for one in (ended, known, erased, signed)] + [999_999], now=make.NOW)
+    reasons = withdrawn_by(KIND, [one.pk for one in (ended, known, erased, signed)] + [999_999], now=make.NOW)
 
     assert reasons == {
         ended.pk: "not_open",
@@ -251,7 +252,7 @@ def test_customer_is_mailed_when_invited_to_an_occasion() -> None:
     one = make.invitation(inviter, occasion=make.occasion(inviter.website))
     make.customer(one.store_view, email=one.address.normalized)
 
-    assert KIND.check([one.pk], now=make.NOW) == {}
+    assert withdrawn_by(KIND, [one.pk], now=make.NOW) == {}
 
 
 # --- Filling in ---------------------------------------------------------------------------------------------------------
@@ -263,7 +264,7 @@ def test_mail_says_who_asked_and_how_to_be_left_alone_when_a_customer_invites() 
     inviter = make.customer(view)
     one = make.invitation(inviter, address="Friend@Example.com", message="Hoi", lifetime_days=30)
 
-    values = KIND.values([one.pk], now=make.NOW)[one.pk]
+    values = KIND.look_up([one.pk], now=make.NOW)[one.pk]
 
     said = values.variables
     assert values.address == "Friend@Example.com"
@@ -291,7 +292,7 @@ def test_mail_is_impersonal_when_staff_invite() -> None:
     party = make.occasion(view.website)
     one = make.staff_invitation(view, address="Ann Lee <ann@example.com>", occasion=party)
 
-    values = KIND.values([one.pk], now=make.NOW)[one.pk]
+    values = KIND.look_up([one.pk], now=make.NOW)[one.pk]
 
     assert (values.address, values.name) == ("ann@example.com", "Ann Lee")
     said = values.variables
@@ -316,7 +317,7 @@ def test_preview_says_the_same_with_dead_links_when_nothing_was_sent() -> None:
         now=make.NOW,
     )
 
-    sent = KIND.values([one.pk], now=make.NOW)[one.pk].variables
+    sent = KIND.look_up([one.pk], now=make.NOW)[one.pk].variables
     assert set(preview) == set(sent)
     assert {name for name in sent if sent[name] != preview[name]} == {
         "invitation_url",

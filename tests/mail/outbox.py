@@ -2,7 +2,7 @@
 
 import datetime
 import email
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
@@ -10,7 +10,7 @@ from typing import Any
 
 from guestlist.mail import actions
 from guestlist.mail.delivery import Delivery
-from guestlist.mail.kinds import Outcome, Values
+from guestlist.mail.kinds import Kind, Outcome, Values
 from guestlist.mail.models import Message, Send, SenderIdentity
 from guestlist.mail.transport import Answer, OneByOne, Parcel, Result
 from guestlist.stores.models import StoreView, Website
@@ -67,13 +67,10 @@ class Friends:
     until: dict[int, datetime.datetime] = field(default_factory=dict)
     recorded: list[Outcome] = field(default_factory=list)
 
-    def check(self, ids, *, now):
-        return {one: reason for one, reason in self.withdrawn.items() if one in ids}
-
-    def values(self, ids, *, now):
+    def look_up(self, ids, *, now):
         if self.broken & set(ids):
             raise LookupError("no such friend")
-        return {one: self._values(one) for one in ids if one not in self.gone}
+        return {one: self.withdrawn.get(one) or self._values(one) for one in ids if one not in self.gone}
 
     def hashes(self, ids):
         return {one: self.hashed[one] for one in ids if one in self.hashed}
@@ -103,6 +100,11 @@ class Friends:
             address_hash=self.hashed.get(one),
             not_after=self.until.get(one),
         )
+
+
+def withdrawn_by(kind: Kind, ids: Sequence[int], *, now: datetime.datetime) -> dict[int, str]:
+    """Return the reasons for which mails of a kind are withdrawn now."""
+    return {one: found for one, found in kind.look_up(ids, now=now).items() if isinstance(found, str)}
 
 
 def make_send(store_view: StoreView, subjects: range, *, now: datetime.datetime = NOW, **changes) -> Send:

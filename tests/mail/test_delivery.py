@@ -506,7 +506,7 @@ def test_an_error_puts_back_what_was_claimed(shop):
     queue(shop, range(2))
 
     class Away(Friends):
-        def check(self, ids, *, now):
+        def look_up(self, ids, *, now):
             raise OperationalError("gone")
 
     with pytest.raises(OperationalError):

@@ -16,6 +16,7 @@ from guestlist.mail.models import Lift, LiftRequest, Message, Suppression, Suppr
 from guestlist.mail.suppression import suppressed
 from guestlist.stores.actors import NotPermitted
 from tests import make, races
+from tests.mail.outbox import withdrawn_by
 
 pytestmark = pytest.mark.django_db
 NOW, ANN = make.NOW, "ann@example.org"
@@ -212,7 +213,7 @@ def test_mail_goes_to_those_alone_who_are_suppressed(view, other) -> None:
     ids = [asked(view, f"{name}@example.org").pk for name in names]
 
     with CaptureQueriesContext(connection) as queries:
-        withdrawn = lifting.LIFT.check(ids, now=NOW)
+        withdrawn = withdrawn_by(lifting.LIFT, ids, now=NOW)
 
     assert withdrawn == {ids[1]: "not_needed", ids[3]: "not_needed"}
     assert len(queries) == 1
@@ -222,15 +223,16 @@ def test_mail_is_withdrawn_when_it_is_too_old_or_its_request_is_gone(view) -> No
     suppress(view.website, SuppressionReason.WISH)
     request = asked(view)
 
-    assert lifting.LIFT.check([request.pk], now=NOW + lifting.VALID) == {request.pk: "not_needed"}
-    assert lifting.LIFT.check([request.pk + 1], now=NOW) == {request.pk + 1: "not_needed"}
+    assert withdrawn_by(lifting.LIFT, [request.pk], now=NOW + lifting.VALID) == {request.pk: "not_needed"}
+    assert withdrawn_by(lifting.LIFT, [request.pk + 1], now=NOW) == {request.pk + 1: "not_needed"}
 
 
 @pytest.mark.requirement("trust-1")
 def test_mail_has_its_link_made_for_it_and_no_hash_that_would_stop_it(view) -> None:
+    suppress(view.website, SuppressionReason.WISH)
     request = asked(view)
 
-    values = lifting.LIFT.values([request.pk], now=NOW)[request.pk]
+    values = lifting.LIFT.look_up([request.pk], now=NOW)[request.pk]
 
     assert values.address == ANN
     assert values.address_hash is None

@@ -131,11 +131,11 @@ def test_a_database_that_goes_while_mails_are_claimed_puts_nothing_at_risk(tmp_p
     class Away(Friends):
         batches = 0
 
-        def values(self, ids, *, now):
+        def look_up(self, ids, *, now):
             self.batches += 1
             if self.batches == 3:
                 raise OperationalError("gone")
-            return super().values(ids, now=now)
+            return super().look_up(ids, now=now)
 
     kind = Away()
     with scriptedserver.running() as server:

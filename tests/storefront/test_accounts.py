@@ -34,7 +34,7 @@ def words(answer):
 
 
 def path_of(kind, user):
-    return kind.values([user.pk], now=make.NOW)[user.pk].variables["action_path"]
+    return kind.look_up([user.pk], now=make.NOW)[user.pk].variables["action_path"]
 
 
 def writes(asked) -> list[str]:

@@ -165,7 +165,7 @@ def confirmation_path():
     from guestlist.mail.accounts import CONFIRM
 
     message = Message.objects.filter(kind=CONFIRM.code).latest("pk")
-    return CONFIRM.values([message.subject_id], now=make.NOW)[message.subject_id].variables["action_path"]
+    return CONFIRM.look_up([message.subject_id], now=make.NOW)[message.subject_id].variables["action_path"]
 
 
 def test_friend_lands_on_the_occasions_page_when_confirming_a_copied_link(emma, now) -> None:

@@ -104,7 +104,7 @@ def test_other_posts_are_no_one_click(path, body) -> None:
 
 def test_address_in_the_header_answers_the_post_itself(emma, now) -> None:
     one = make.invitation(emma, address=FRIEND, now=now)
-    url = emails.KINDS[0].values([one.pk], now=now)[one.pk].variables["opt_out_url"]
+    url = emails.KINDS[0].look_up([one.pk], now=now)[one.pk].variables["opt_out_url"]
 
     answer = Client().post(url.removeprefix(emma.store_view.base_url), FIELD)
 

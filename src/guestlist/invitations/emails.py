@@ -33,32 +33,28 @@ class InvitationKind:
     code = MAIL_KIND
     purpose = "invitation"
 
-    def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
-        """Withdraw what ended meanwhile, and where existing customers are skipped, whoever has become one."""
-        due = Invitation.objects.filter(pk__any_of=ids, delivery__in=_DUE).values_list(
-            "pk", "website", "store_view", "occasion", "address__normalized"
-        )
-        reasons = dict.fromkeys(ids, "not_open")
-        rows: list[tuple[int, int, int, int | None, str | None]] = list(due)
-        for row in rows:
-            if row[4] is None:
-                reasons[row[0]] = "no_address"
-            else:
-                del reasons[row[0]]
-        joined = _customers_by_now([row for row in rows if row[0] not in reasons])
-        return reasons | dict.fromkeys(joined, Reason.ALREADY_CUSTOMER.value)
+    def look_up(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values | str]:
+        """Return address and variables of each invitation; its link is made here.
 
-    def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:
-        """Return address and variables of each invitation; its link is made here."""
+        Withdrawn is what ended meanwhile, and where existing customers are skipped, whoever has become one.
+        """
+        found: dict[int, Values | str] = dict.fromkeys(ids, "not_open")
         # Rows, not objects: seven tables' worth of objects for each mail would take longer than all the rest.
-        rows = [
-            _Row._make(row)
-            for row in Invitation.objects.filter(pk__any_of=ids, address__isnull=False).values_list(*_COLUMNS)
-        ]
+        due = Invitation.objects.filter(pk__any_of=set(ids), delivery__in=_DUE)
+        rows = [_Row._make(row) for row in due.values_list(*_COLUMNS)]
         views = memory.store_views({row.store_view_id for row in rows})
         configs = config.resolve_each(Invitations, list(views.values()))
         shops = {pk: _Shop.of(view, configs[pk], now) for pk, view in views.items()}
-        return {row.pk: _values(row, shops[row.store_view_id]) for row in rows}
+        joined = _customers_by_now([row for row in rows if shops[row.store_view_id].skips_customers])
+        minter = links.Minter()
+        for row in rows:
+            if row.normalized is None:
+                found[row.pk] = "no_address"
+            elif joined and (row.website_id, row.normalized) in joined and row.occasion_id is None:
+                found[row.pk] = Reason.ALREADY_CUSTOMER.value
+            else:
+                found[row.pk] = _values(row, shops[row.store_view_id], minter)
+        return found
 
     def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:
         """Return the keyed hash of each invited address; it outlives the address."""
@@ -89,13 +85,15 @@ class _Row(NamedTuple):
     store_view_id: int
     link_generation: int
     address_hash: bytes | None
-    typed: str
-    name: str
+    normalized: str | None
+    typed: str | None
+    name: str | None
     message: str | None
     inviter_id: int | None
     inviter_first_name: str | None
     inviter_last_name: str | None
     inviter_email: str | None
+    occasion_id: int | None
     occasion: str | None
     closes_at: datetime.datetime | None
 
@@ -106,6 +104,7 @@ _COLUMNS = (
     "store_view",
     "link_generation",
     "address_hash",
+    "address__normalized",
     "address__typed",
     "address__name",
     "note__message",
@@ -113,6 +112,7 @@ _COLUMNS = (
     "inviter__first_name",
     "inviter__last_name",
     "inviter__email",
+    "occasion",
     "occasion__title",
     "occasion__closes_at",
 )
@@ -124,40 +124,35 @@ class _Shop:
 
     base_url: str
     expires: str
+    skips_customers: bool
 
     @classmethod
     def of(cls, store_view: StoreView, options: Invitations, now: datetime.datetime) -> _Shop:
-        return cls(store_view.url(""), expires(store_view, options, now=now))
+        skips = options.existing_account == "skip"
+        return cls(store_view.url(""), expires(store_view, options, now=now), skips)
 
 
-def _customers_by_now(rows: list[tuple[int, int, int, int | None, str | None]]) -> list[int]:
-    """Return the ids of those whose addressee is a customer by now, and is not to be invited to sign in.
-
-    Rows have: id, website, store view, occasion, normalized address.
-    """
-    views = memory.store_views({row[2] for row in rows})
-    configs = config.resolve_each(Invitations, list(views.values()))
-    skipping = [row for row in rows if row[3] is None and configs[row[2]].existing_account == "skip"]
-    if not skipping:
-        return []
-    known = set(
-        Customer.objects.known()
-        .filter(website__in={row[1] for row in skipping}, email__any_of=[row[4] for row in skipping])
-        .values_list("website_id", "email")
+def _customers_by_now(rows: list[_Row]) -> set[tuple[int, str]]:
+    """Return website and address of those that are a customer's by now; invited to no occasion, they would only sign in."""
+    wanted = [row for row in rows if row.occasion_id is None and row.normalized is not None]
+    if not wanted:
+        return set()
+    known = Customer.objects.known().filter(
+        website__in={row.website_id for row in wanted}, email__any_of={row.normalized for row in wanted}
     )
-    return [row[0] for row in skipping if (row[1], row[4]) in known]
+    return {(website_id, email or "") for website_id, email in known.values_list("website_id", "email")}
 
 
-def _values(row: _Row, shop: _Shop) -> Values:
+def _values(row: _Row, shop: _Shop, minter: links.Minter) -> Values:
     hashed = bytes(row.address_hash or b"")
-    opt_out = links.opt_out_token_of(row.pk, website_id=row.website_id, address_hash=hashed)
-    link = links.token_of(row.pk, generation=row.link_generation, channel=Channel.MAIL)
+    opt_out = minter.opt_out(row.pk, website_id=row.website_id, address_hash=hashed)
+    link = minter.link(row.pk, generation=row.link_generation, channel=Channel.MAIL)
     opt_out_url = f"{shop.base_url}never-again/{opt_out}/"
     # Named as `Customer.name` is: the address where no name is known.
     inviter = f"{row.inviter_first_name or ''} {row.inviter_last_name or ''}".strip()
     return Values(
-        row.typed,
-        row.name,
+        row.typed or "",
+        row.name or "",
         {
             "message": row.message or "",
             "inviter_name": inviter or row.inviter_email or "",
@@ -167,10 +162,10 @@ def _values(row: _Row, shop: _Shop) -> Values:
             "invitation_url": f"{shop.base_url}invitation/{link}/",
             "decline_url": opt_out_url,
             "opt_out_url": opt_out_url,
-            "invitee_address": row.typed,
+            "invitee_address": row.typed or "",
         },
-        address_hash=hashed,
-        not_after=row.closes_at,
+        hashed,
+        row.closes_at,
     )
 
 

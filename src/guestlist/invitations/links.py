@@ -31,9 +31,9 @@ PREVIEW = "preview"
 _VERSION = 1
 _HEAD = struct.Struct(">BBQB")
 _SIGNATURE = 16
-_CHANNELS = {Channel.MAIL: 1, Channel.SHARED: 2}
+_CHANNELS = {Channel.MAIL.value: 1, Channel.SHARED.value: 2}
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_CHANNEL_OF = {number: channel for channel, number in _CHANNELS.items()}
+_CHANNEL_OF = {number: Channel(channel) for channel, number in _CHANNELS.items()}
 _OPT_OUT = struct.Struct(">BQQ16s")
 
 
@@ -50,17 +50,32 @@ class Link:
         return self.channel == Channel.MAIL
 
 
+class Minter:
+    """Makes the tokens of many mails: the keys are looked up once."""
+
+    __slots__ = ("_address_key", "_key", "_key_id")
+
+    def __init__(self) -> None:
+        """Look the keys up; the newest signs."""
+        keys = settings.GUESTLIST_LINK_KEYS
+        self._key_id = max(keys)
+        self._key = keys[self._key_id]
+        self._address_key = settings.GUESTLIST_ADDRESS_KEY
+
+    def link(self, invitation_id: int, *, generation: int, channel: Channel) -> str:
+        """Return the token of an invitation's link by what it says; 36 characters."""
+        head = _HEAD.pack(_VERSION, self._key_id, invitation_id, _CHANNELS[channel.value])
+        return _encode(head + _sign(head, generation, self._key))
+
+    def opt_out(self, invitation_id: int, *, website_id: int, address_hash: bytes) -> str:
+        """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
+        body = _OPT_OUT.pack(_VERSION, website_id, invitation_id, address_hash)
+        return _encode(body + _sign_opt_out(body, self._address_key))
+
+
 def token(invitation: Invitation, channel: Channel) -> str:
     """Return the token of a link to the invitation that will travel by the channel; 36 characters."""
-    return token_of(invitation.pk, generation=invitation.link_generation, channel=channel)
-
-
-def token_of(invitation_id: int, *, generation: int, channel: Channel) -> str:
-    """Return the token of an invitation's link by what it says; 36 characters."""
-    keys = settings.GUESTLIST_LINK_KEYS
-    key_id = max(keys)
-    head = _HEAD.pack(_VERSION, key_id, invitation_id, _CHANNELS[channel])
-    return _encode(head + _sign(head, generation, keys[key_id]))
+    return Minter().link(invitation.pk, generation=invitation.link_generation, channel=channel)
 
 
 def open_token(text: str, invitations: QuerySet[Invitation]) -> Link | None:
@@ -94,26 +109,20 @@ class OptOut:
     address_hash: bytes
 
 
-def opt_out_token_of(invitation_id: int, *, website_id: int, address_hash: bytes) -> str:
-    """Return the token for the page to decline and to be left alone; it works for ever, without the invitation too."""
-    body = _OPT_OUT.pack(_VERSION, website_id, invitation_id, address_hash)
-    return _encode(body + _sign_opt_out(body))
-
-
 def open_opt_out(text: str) -> OptOut | None:
     """Return what an opt-out token says, or None when it is not one of ours."""
     raw = _decode(text)
     if raw is None or len(raw) != _OPT_OUT.size + _SIGNATURE:
         return None
     body, signature = raw[: _OPT_OUT.size], raw[_OPT_OUT.size :]
-    if not hmac.compare_digest(signature, _sign_opt_out(body)):
+    if not hmac.compare_digest(signature, _sign_opt_out(body, settings.GUESTLIST_ADDRESS_KEY)):
         return None
     version, website_id, invitation_id, address_hash = _OPT_OUT.unpack(body)
     return OptOut(website_id, invitation_id, address_hash) if version == _VERSION else None
 
 
-def _sign_opt_out(body: bytes) -> bytes:
-    return keyed.digest(settings.GUESTLIST_ADDRESS_KEY, b"guestlist opt-out" + body)[:_SIGNATURE]
+def _sign_opt_out(body: bytes, key: bytes) -> bytes:
+    return keyed.digest(key, b"guestlist opt-out" + body)[:_SIGNATURE]
 
 
 def _encode(raw: bytes) -> str:

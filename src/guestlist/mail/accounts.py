@@ -64,26 +64,24 @@ class AccountKind:
     for_verified: bool
     """Whether it makes sense for users who have confirmed their address, or only for those who have not."""
 
-    def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:  # noqa: ARG002 - the protocol's
-        """Withdraw what is about users who are gone, or who have confirmed meanwhile."""
-        found = User.objects.filter(pk__in=ids, is_active=True)
-        if not self.for_verified:
-            found = found.exclude(emailaddress__verified=True)
-        there = set(found.values_list("pk", flat=True))
-        return {one: "not_needed" for one in ids if one not in there}
+    def look_up(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values | str]:  # noqa: ARG002 - the protocol's
+        """Return address, name and the link to act on; a user's secret is made here.
 
-    def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:  # noqa: ARG002 - the protocol's
-        """Return address, name and the link to act on; a user's secret is made here."""
-        made: dict[int, Values] = {}
-        for user in User.objects.filter(pk__in=ids):
+        Withdrawn is what is about users who are gone, or who have confirmed meanwhile.
+        """
+        found: dict[int, Values | str] = dict.fromkeys(ids, "not_needed")
+        users = User.objects.filter(pk__in=ids, is_active=True)
+        if not self.for_verified:
+            users = users.exclude(emailaddress__verified=True)
+        for user in users:
             path, days = self.action(user)
             variables = {
                 "action_path": path,
                 "person_name": user.first_name,
                 "valid_days": str(days) if days else "",
             }
-            made[user.pk] = Values(user.email, user.get_full_name(), variables)
-        return made
+            found[user.pk] = Values(user.email, user.get_full_name(), variables)
+        return found
 
     def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:  # noqa: ARG002 - the protocol's
         """Return none: people ask for these mails themselves, and get them whatever became of an earlier one."""

@@ -57,6 +57,11 @@ class Answer(NamedTuple):
     """When the server named a time to try again."""
 
 
+def taken(text: bytes) -> Answer:
+    """Return what 250 to the content of a mail means: the server has it."""
+    return Answer(Result.ACCEPTED, *code_and_text(250, text))
+
+
 def of_sender(code: int, text: bytes) -> Answer:
     """Return what an answer to MAIL FROM means."""
     shown, words = code_and_text(code, text)
@@ -86,9 +91,10 @@ def _deferred(code: str, words: str) -> Answer:
 def code_and_text(code: int, text: bytes | str) -> tuple[str, str]:
     """Return the enhanced status code, or the reply code where there is none, and the words."""
     words = printable(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
-    enhanced = _ENHANCED.match(words)
+    shown = str(code)
     # A code of another class than the reply's is the server's mistake; the reply code rules (RFC 2034).
-    shown = enhanced.group() if enhanced and enhanced.group()[0] == str(code)[0] else str(code)
+    if words[:1] == shown[:1] and (enhanced := _ENHANCED.match(words)):
+        shown = enhanced[0]
     return shown, words
 
 

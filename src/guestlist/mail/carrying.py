@@ -168,9 +168,12 @@ class Round:
             line = self.idle.pop()
             if not self._begin(line):
                 break
-        wanted = min(self.limits.connections, len(self.busy) + self.supply.waiting() // 2 + 1)
-        if self.unreachable or self.fault or not self.supply.waiting() or self.idle:
+        if self.idle or self.unreachable or self.fault or len(self.busy) >= self.limits.connections:
             return
+        waiting = self.supply.waiting()
+        if not waiting:
+            return
+        wanted = min(self.limits.connections, len(self.busy) + waiting // 2 + 1)
         # The first one tells whether there is a server, and whether it lets us in.
         at_once = _OPENING_AT_ONCE if self.busy else 1
         for _ in range(min(wanted - len(self.busy), at_once) - self.opening):

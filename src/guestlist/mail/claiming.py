@@ -16,6 +16,7 @@ from django.db.models import OuterRef, Subquery
 
 from guestlist.mail.kinds import Row
 from guestlist.mail.models import Message, MessageState, Send, SenderIdentity
+from guestlist.stores.lookups import array
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,18 +34,17 @@ _COLUMNS = (
     "tries",
 )
 
-# The rows are picked in a materialized step of their own: inside IN (…) PostgreSQL may run the inner query more than
-# once, and would then lock more rows than the limit says.
+# The rows are picked in an array of their own: inside IN (…) PostgreSQL may run the inner query more than once, and would
+# then lock more rows than the limit says; and joined with them, it may read the whole outbox.
 _CLAIM_POSTGRESQL = f"""
-    WITH picked AS MATERIALIZED (
+    UPDATE {_TABLE} SET state = 'leased', lease_until = %s, worker = %s
+    WHERE id = ANY(ARRAY(
         SELECT id FROM {_TABLE}
         WHERE state = 'ready' AND sender_id = %s AND SEND AND ready_at <= %s
         ORDER BY ready_at, id LIMIT %s
         FOR UPDATE SKIP LOCKED
-    )
-    UPDATE {_TABLE} AS message SET state = 'leased', lease_until = %s, worker = %s
-    FROM picked WHERE message.id = picked.id
-    RETURNING {", ".join("message." + name for name in _COLUMNS)}
+    ))
+    RETURNING {", ".join(_COLUMNS)}
 """  # noqa: S608 - names of a table and its columns, no input
 _CLAIM_SQLITE = f"""
     UPDATE {_TABLE} SET state = 'leased', lease_until = %s, worker = %s
@@ -107,7 +107,7 @@ def claim(
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             sql = _CLAIM_POSTGRESQL.replace("SEND", which)
-            cursor.execute(sql, [lane.sender.pk, now, limit, lease_until, worker])
+            cursor.execute(sql, [lease_until, worker, lane.sender.pk, now, limit])
             rows = [Row._make(row) for row in cursor.fetchall()]
         else:
             adapt = connection.ops.adapt_datetimefield_value
@@ -132,7 +132,7 @@ def settle(*, ids: Sequence[int], worker: str, state: MessageState, code: str) -
         return set()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_SETTLE.replace("IDS", "= ANY(%s)"), [state, code, worker, list(ids)])
+            cursor.execute(_SETTLE.replace("IDS", "= ANY(%s::bigint[])"), [state, code, worker, array(ids)])
         else:
             marks = ", ".join(["%s"] * len(ids))
             cursor.execute(_SETTLE.replace("IDS", f"IN ({marks})"), [state, code, worker, *ids])

@@ -26,6 +26,9 @@ _LINE = 4_096
 _MOST_LINES = 100
 _NO_ADDRESS = re.compile(r"[\x00-\x20<>\x7f]")
 """What would end or add a command (ASVS 1.3.11); addresses were checked long before."""
+# To the final dot of one mail, and to MAIL, RCPT and DATA of the next.
+_OF_A_MAIL = 4
+_TAKEN = re.compile(rb"250 ([^\r\n]*)\r\n250 [^\r\n]*\r\n250 [^\r\n]*\r\n354 [^\r\n]*\r\n")
 _NO_SUCH_LETTERS = "The mail server does not carry addresses with such letters."
 
 
@@ -49,6 +52,9 @@ class _Await(enum.Enum):
     RSET = 5
     NOBODY = 6
     """The reply to a lone dot, sent where the server wanted content for nobody."""
+
+
+_OF_AN_ENVELOPE = (_Await.RCPT, _Await.DATA)
 
 
 class Conversation:
@@ -87,8 +93,13 @@ class Conversation:
 
     def received(self, data: bytes) -> bytes:
         """Take what the server said, give answers, and return what to send."""
-        buffer = self._unread + data if self._unread else data
         out: list[bytes] = []
+        if self._sent is not None and len(self._awaits) == _OF_A_MAIL and not (self._unread or self._lines):
+            match = _TAKEN.fullmatch(data)
+            if match is not None:
+                self._taken(match[1], out)
+                return b"" if self.closing else b"".join(out)
+        buffer = self._unread + data if self._unread else data
         at = 0
         while not self.closing:
             end = buffer.find(b"\n", at)
@@ -134,6 +145,15 @@ class Conversation:
                 answer = self._refusal or Answer(Result.DEFERRED, "connection_lost", answers.printable(why))
                 self.supply.answered(opened, answer)
 
+    def _taken(self, text: bytes, out: list[bytes]) -> None:
+        """The server took one mail and waits for the content of the next: what it says nearly always, at once."""
+        self._awaits.clear()
+        self.replies += _OF_A_MAIL
+        self._heard = True
+        self._content_answered(_OK, text)
+        assert self._opened is not None
+        self._leave(self._opened, out)
+
     def _reply(self, code: int, text: bytes, out: list[bytes]) -> None:  # noqa: C901 - one case for each reply
         awaited = self._awaits.popleft()
         if awaited is _Await.DOT:
@@ -176,10 +196,7 @@ class Conversation:
     def _content_answered(self, code: int, text: bytes) -> None:
         sent, self._sent = self._sent, None
         assert sent is not None
-        if code == _OK:
-            answer = Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
-        else:
-            answer = answers.of_recipient(code, text)
+        answer = answers.taken(text) if code == _OK else answers.of_recipient(code, text)
         self.supply.answered(sent, answer)
 
     def _data_answered(self, code: int, text: bytes, out: list[bytes]) -> None:
@@ -250,7 +267,7 @@ class Conversation:
         self._awaits.append(_Await.MAIL)
         if not self.offers.pipelining:
             return mail.encode()
-        self._awaits += (_Await.RCPT, _Await.DATA)
+        self._awaits += _OF_AN_ENVELOPE
         return f"{mail}RCPT TO:<{parcel.recipient}>\r\nDATA\r\n".encode()
 
     def _next_parcel(self) -> Parcel | None:

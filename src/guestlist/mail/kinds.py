@@ -86,12 +86,11 @@ class Kind(Protocol):
         """The purpose of the templates it is made from."""
         ...
 
-    def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:
-        """Return the ids whose mail is to be withdrawn, each with a reason code; asked right before sending."""
-        ...
+    def look_up(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values | str]:
+        """Return what fills each mail, links and secrets included, made now and stored nowhere; asked right before sending.
 
-    def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:
-        """Return what fills the mails, links and secrets included, made now and stored nowhere."""
+        Where a mail is to be withdrawn there is a reason code instead, and nothing where its row is gone.
+        """
         ...
 
     def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:

@@ -76,28 +76,22 @@ class LiftKind:
     code = "lift_suppression"
     purpose = "lift_suppression"
 
-    def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:
-        """Withdraw what is too old, and what is about addresses that are mailed anyway."""
+    def look_up(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values | str]:
+        """Return address and link of each request; the link is made here.
+
+        Withdrawn is what is too old, and what is about addresses that are mailed anyway.
+        """
+        found: dict[int, Values | str] = dict.fromkeys(ids, "not_needed")
         standing = Suppression.objects.filter(
             Q(website=OuterRef("website")) | Q(website=None), address_hash=OuterRef("address_hash")
         )
-        needed = set(
-            LiftRequest.objects.filter(Exists(standing), pk__in=ids, created_at__gt=now - VALID).values_list(
-                "pk", flat=True
-            )
-        )
-        return {one: "not_needed" for one in ids if one not in needed}
-
-    def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:  # noqa: ARG002 - the protocol's
-        """Return address and link of each request; the link is made here."""
-        return {
-            asked.pk: Values(
+        for asked in LiftRequest.objects.filter(Exists(standing), pk__in=ids, created_at__gt=now - VALID):
+            found[asked.pk] = Values(
                 asked.address,
                 variables={"action_path": path(asked), "valid_days": str(VALID.days)},
                 not_after=asked.created_at + VALID,
             )
-            for asked in LiftRequest.objects.filter(pk__in=ids)
-        }
+        return found
 
     def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:  # noqa: ARG002 - the protocol's
         """Return none: an address is not suppressed for not getting this one."""

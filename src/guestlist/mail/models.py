@@ -332,9 +332,14 @@ class Message(models.Model):
         indexes = (
             # A lane is a sender's single mails or one bulk send: what is paused or stopped is never looked through.
             models.Index(
-                fields=["sender", "send", "ready_at", "id"],
-                condition=Q(state="ready"),
-                name="guestlist_message_lane",
+                fields=["sender", "ready_at", "id"],
+                condition=Q(state="ready", send=None),
+                name="guestlist_message_single",
+            ),
+            models.Index(
+                fields=["send", "ready_at", "id"],
+                condition=Q(state="ready", send__isnull=False),
+                name="guestlist_message_bulk",
             ),
             # A few hundred rows at any time: what workers have in hand, found again when a lease runs out.
             models.Index(

@@ -49,22 +49,12 @@ def look_up(
     """Return the mails that are still to be sent, in order, and what became of the others: withdrawn, suppressed."""
     settled: list[Outcome] = []
     values: dict[int, Values] = {}
-    for code in sorted({row.kind for row in rows}):
+    for code in {row.kind for row in rows}:
         of_kind = [row for row in rows if row.kind == code]
-        if code not in kinds:
+        if code in kinds:
+            _look_up(of_kind, kinds[code], now, values, settled)
+        else:
             settled += [_settled(row, Verdict.FAILED, "unknown_kind", now) for row in of_kind]
-            continue
-        withdrawn = kinds[code].check([row.subject_id for row in of_kind], now=now)
-        if withdrawn:
-            settled += [
-                _settled(row, Verdict.WITHDRAWN, withdrawn[row.subject_id], now)
-                for row in of_kind
-                if row.subject_id in withdrawn
-            ]
-            of_kind = [row for row in of_kind if row.subject_id not in withdrawn]
-        found, lost = _values(of_kind, kinds[code], now)
-        values |= found
-        settled += lost
     around = _Surroundings.of(rows)
     left, suppressed = _without_suppressed([row for row in rows if row.pk in values], values, around, now)
     return [Found(row, values[row.pk], around) for row in left], settled + suppressed
@@ -238,34 +228,35 @@ def _settled(row: Row, verdict: Verdict, code: str, now: datetime.datetime, answ
     return Outcome(message=row, verdict=verdict, code=code, answer=answer, at=now)
 
 
-def _values(
-    rows: Sequence[Row], kind: Kind, now: datetime.datetime
-) -> tuple[dict[int, Values], list[Outcome]]:
-    """Return the values of the rows by row id, and what became of rows that have none.
+def _look_up(
+    rows: Sequence[Row],
+    kind: Kind,
+    now: datetime.datetime,
+    values: dict[int, Values],
+    settled: list[Outcome],
+) -> None:
+    """Add the values of the rows by row id, and what became of rows that have none.
 
     All are asked for at once; when that fails, each by itself, so that one bad row stops no other.
     """
-    found: dict[int, Values] = {}
-    lost: list[Outcome] = []
     try:
-        given = kind.values([row.subject_id for row in rows], now=now) if rows else {}
+        given = kind.look_up([row.subject_id for row in rows], now=now)
     except DatabaseFault:
         raise
     except Exception:
         if len(rows) > 1:
             for row in rows:
-                one, gone = _values([row], kind, now)
-                found |= one
-                lost += gone
-            return found, lost
+                _look_up([row], kind, now, values, settled)
+            return
         log.exception("Mail %s (%s %s) cannot be made.", rows[0].pk, rows[0].kind, rows[0].subject_id)
-        return {}, [_settled(rows[0], Verdict.FAILED, "values_error", now)]
+        settled.append(_settled(rows[0], Verdict.FAILED, "values_error", now))
+        return
     for row in rows:
-        if row.subject_id in given:
-            found[row.pk] = given[row.subject_id]
+        found = given.get(row.subject_id, "gone")
+        if isinstance(found, str):
+            settled.append(_settled(row, Verdict.WITHDRAWN, found, now))
         else:
-            lost.append(_settled(row, Verdict.WITHDRAWN, "gone", now))
-    return found, lost
+            values[row.pk] = found
 
 
 def _without_suppressed(

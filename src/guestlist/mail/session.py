@@ -201,11 +201,12 @@ class Session:
         Returns False when there is nothing to do right now.
         """
         due = self._due()
-        if due is None:
+        if not due:
             return self.fill()
         try:
             with waiting.meanwhile(attend and self._guarded(attend)):
-                due()
+                for piece in due:
+                    piece()
         except Exception as error:  # noqa: BLE001 - raised again when all connections have come to rest
             self.failure = self.failure or error
         return True
@@ -225,20 +226,21 @@ class Session:
 
     # --- The parts of the work -----------------------------------------------------------------------------------------
 
-    def _due(self) -> Callable[[], None] | None:
+    def _due(self) -> list[Callable[[], None]]:
         """Return what is to be asked of the database now, the most urgent first."""
         if self.failure is not None:
-            return None
+            return []
         now = time.monotonic()
+        due = []
         if self.refusals:
-            return self._stop_senders
+            due.append(self._stop_senders)
         if now - self.looked_at > _LOOK_EVERY and self.leases:
-            return self._look
+            due.append(self._look)
         if self.settled and self._is_time_to_record(now):
-            return self._record_some
-        if not self.fed and len(self.ready) + len(self.found) < _IN_STOCK:
-            return self._feed
-        return None
+            due.append(self._record_some)
+        elif not self.fed and len(self.ready) + len(self.found) < _IN_STOCK:
+            due.append(self._feed)
+        return due
 
     def _guarded(self, attend: Attend) -> Attend:
         """Return what attends and raises nothing: an error would leave the database in the middle of a statement."""

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 def suppressed(*, website_id: int, hashes: Collection[bytes]) -> set[bytes]:
     """Return those of the hashed addresses that this website, or any, must not mail; in one query."""
     found = Suppression.objects.filter(
-        Q(website=website_id) | Q(website=None), address_hash__any_of=list(hashes)
+        Q(website=website_id) | Q(website=None), address_hash__any_of=set(hashes)
     ).values_list("address_hash", flat=True)
     return {bytes(one) for one in found}

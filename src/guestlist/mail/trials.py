@@ -71,27 +71,24 @@ class TrialKind:
         """What stands in the outbox."""
         return _CODES[self.purpose]
 
-    def check(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, str]:
-        """Withdraw what is too old, and what is for people who are no staff any more."""
-        wanted = set(
-            TrialMail.objects.filter(
-                pk__in=ids, created_at__gt=now - WORTH, user__is_active=True, user__is_staff=True
-            ).values_list("pk", flat=True)
-        )
-        return {one: "not_needed" for one in ids if one not in wanted}
+    def look_up(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values | str]:
+        """Return the address of the staff member, with examples in the language of the trial.
 
-    def values(self, ids: Sequence[int], *, now: datetime.datetime) -> Mapping[int, Values]:  # noqa: ARG002 - the protocol's
-        """Return the address of the staff member, with examples in the language of the trial."""
-        return {
-            trial.pk: Values(
+        Withdrawn is what is too old, and what is for people who are no staff any more.
+        """
+        found: dict[int, Values | str] = dict.fromkeys(ids, "not_needed")
+        wanted = TrialMail.objects.select_related("user").filter(
+            pk__in=ids, created_at__gt=now - WORTH, user__is_active=True, user__is_staff=True
+        )
+        for trial in wanted:
+            found[trial.pk] = Values(
                 trial.user.email,
                 trial.user.get_full_name(),
                 examples(self.purpose, trial.language),
                 not_after=trial.created_at + WORTH,
                 language=trial.language,
             )
-            for trial in TrialMail.objects.select_related("user").filter(pk__in=ids)
-        }
+        return found
 
     def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:  # noqa: ARG002 - the protocol's
         """Return none: nobody is suppressed for a test mail."""

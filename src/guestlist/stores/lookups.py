@@ -6,18 +6,24 @@ four such questions for each batch.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Field
 from django.db.models.lookups import In, Lookup
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql.compiler import SQLCompiler
 
 
 class AnyOf(Lookup):
-    """``field__any_of=values``: the field is one of a list of plain values, as its column has them."""
+    """``field__any_of={…}``: the field is one of a set of plain values, as its column has them.
+
+    A set, because Django goes through lists for expressions.
+    """
 
     lookup_name = "any_of"
     prepare_rhs = False
@@ -29,7 +35,30 @@ class AnyOf(Lookup):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         """Ask with one array."""
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s)", [*parameters, list(self.rhs)]
+        return f"{left} = ANY({ARRAYS[self.lhs.output_field.get_internal_type()]})", [
+            *parameters,
+            array(self.rhs),
+        ]
+
+
+ARRAYS = defaultdict(
+    lambda: "%s::text[]",
+    dict.fromkeys(("BigAutoField", "BigIntegerField", "IntegerField", "ForeignKey"), "%s::bigint[]")
+    | {"BinaryField": "%s::bytea[]"},
+)
+"""How an array of a field's values stands in a statement, by the field's internal type."""
+
+
+def array(values: Iterable[int] | Iterable[str] | Iterable[bytes]) -> str:
+    """Return a PostgreSQL array as text (manual, 8.15.2), to be cast; the driver takes five times as long for each value."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: int | str | bytes) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return str(value) if isinstance(value, int) else f'"\\\\x{bytes(value).hex()}"'
 
 
 def register() -> None:

@@ -76,7 +76,7 @@ def _record(outcomes: Sequence[Outcome], now: datetime.datetime) -> None:
 def _lock(ids: Sequence[int]) -> None:
     list(
         Invitation.objects.select_for_update(no_key=True)
-        .filter(pk__any_of=ids)
+        .filter(pk__any_of=set(ids))
         .order_by("pk")
         .values_list("pk", flat=True)
     )

@@ -9,6 +9,7 @@ from django.db import connection
 
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import WAITING, Delivery, EventKind, Invitation, InvitationEvent
+from guestlist.stores.lookups import array
 
 if TYPE_CHECKING:
     import datetime
@@ -20,16 +21,17 @@ _INVITATION = Invitation._meta.db_table
 _EVENT = InvitationEvent._meta.db_table
 
 # Locked in the order of ids first, as everybody does who takes several, so that nobody waits in a circle: all of them,
-# because the caller goes on with those that do not leave for the first time.
+# because the caller goes on with those that do not leave for the first time. Taken from there as an array: joined with it,
+# PostgreSQL may read the whole table.
 _LEAVE_POSTGRESQL = f"""
     WITH locked AS MATERIALIZED (
-        SELECT id, status, delivery FROM {_INVITATION} WHERE id = ANY(%s)
+        SELECT id, status, delivery FROM {_INVITATION} WHERE id = ANY(%s::bigint[])
         ORDER BY id FOR NO KEY UPDATE
     )
-    UPDATE {_INVITATION} AS invitation
+    UPDATE {_INVITATION}
     SET status = %s, reason = %s, delivery = %s, sent_at = %s, sent_day = %s, expires_at = %s
-    FROM locked WHERE invitation.id = locked.id AND locked.status = %s AND locked.delivery = ANY(%s)
-    RETURNING invitation.id
+    WHERE id = ANY(ARRAY(SELECT id FROM locked WHERE status = %s AND delivery = ANY(%s::text[])))
+    RETURNING id
 """  # noqa: S608 - names of tables, no input
 _LEAVE_SQLITE = f"""
     UPDATE {_INVITATION}
@@ -40,8 +42,8 @@ _LEAVE_SQLITE = f"""
 _EVENTS_POSTGRESQL = f"""
     INSERT INTO {_EVENT}
         (invitation_id, kind, origin, target, at, actor_kind, actor_id, reason, detail)
-    SELECT each.id, %s, %s, %s, %s, %s, %s::bigint, %s, each.detail::jsonb
-    FROM unnest(%s::bigint[], %s::text[]) AS each (id, detail)
+    SELECT each.id, %s, %s, %s, %s, %s, %s::bigint, %s, each.detail
+    FROM ROWS FROM (unnest(%s::bigint[]), jsonb_array_elements(%s::jsonb)) AS each (id, detail)
 """  # noqa: S608
 _EVENTS_SQLITE = f"""
     INSERT INTO {_EVENT}
@@ -71,8 +73,8 @@ def leave(
                 sent_day,
                 expires_at,
             ]
-            which: list[Any] = [Status.NOT_SENT, [str(one.value) for one in _MAY_LEAVE]]
-            cursor.execute(_LEAVE_POSTGRESQL, [list(ids), *sets, *which])
+            which: list[Any] = [Status.NOT_SENT, array(one.value for one in _MAY_LEAVE)]
+            cursor.execute(_LEAVE_POSTGRESQL, [array(ids), *sets, *which])
         else:
             adapt = connection.ops.adapt_datetimefield_value
             day = connection.ops.adapt_datefield_value(sent_day)
@@ -105,13 +107,11 @@ def insert_events(
     if not ids:
         return
     with connection.cursor() as cursor:
-        written = [json.dumps(details[one]) for one in ids]
         if connection.vendor == "postgresql":
             shared: list[Any] = [kind, origin, target, at, actor.kind, actor.id, reason]
-            cursor.execute(_EVENTS_POSTGRESQL, [*shared, list(ids), written])
+            written = json.dumps([details[one] for one in ids])
+            cursor.execute(_EVENTS_POSTGRESQL, [*shared, array(ids), written])
         else:
             moment = connection.ops.adapt_datetimefield_value(at)
             shared = [kind, origin, target, moment, actor.kind, actor.id, reason]
-            cursor.executemany(
-                _EVENTS_SQLITE, [(*shared, one, detail) for one, detail in zip(ids, written, strict=True)]
-            )
+            cursor.executemany(_EVENTS_SQLITE, [(*shared, one, json.dumps(details[one])) for one in ids])
