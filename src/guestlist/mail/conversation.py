@@ -225,7 +225,7 @@ class Conversation:
             return
         self._sent = opened
         self._awaits.append(_Await.DOT)
-        out.append(stuffed(opened.content))
+        out += (opened.content, b".\r\n") if opened.is_dotless else (stuffed(opened.content),)
         if self.offers.pipelining:
             out.append(self._envelope())
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
-_LOOK_EVERY = 0.25
+_LOOK_EVERY = 0.5
 """Seconds from one look at all lanes and their switches to the next, while one of them has mail."""
 LATE = "late"
 """Why a send is held: its turn came long after its time."""
@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(slots=True)
 class _Open:
-    """The lane that is claimed from, for a quarter of a second: looking for the next costs as much as claiming from it."""
+    """The lane that is claimed from, for half a second: looking for the next costs as much as claiming from it."""
 
     lane: Lane
     limits: list[Limit]

@@ -20,7 +20,6 @@ import secrets
 import socket
 import stat
 import struct
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -70,7 +69,7 @@ class _File:
 
 @dataclass(slots=True)
 class Journal:
-    """The journal of one worker; held until it is closed or the process ends."""
+    """The journal of one worker, for one thread; held until it is closed or the process ends."""
 
     name: str
     folder: Path
@@ -78,8 +77,6 @@ class Journal:
     _files: list[_File] = field(default_factory=list)
     _where: dict[int, _File] = field(default_factory=dict)
     _number: int = 0
-    # One thread hands over, another one records.
-    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def take(cls, root: Path, name: str) -> Self:
@@ -106,37 +103,34 @@ class Journal:
 
         :raises OSError: when the disk is full; then it must not be sent.
         """
-        with self._turn:
-            file = self._files[-1] if self._files else None
-            if file is None or file.used > _RECORDS - _SPARE:
-                file = self._begun()
-            self._write(file, message_id, Mark.LEAVING, 0)
-            before = self._where.get(message_id)
-            if before is not file:
-                # The answer must come after this, and files are read one after the other.
-                if before is not None:
-                    before.open -= 1
-                file.open += 1
-                self._where[message_id] = file
+        file = self._files[-1] if self._files else None
+        if file is None or file.used > _RECORDS - _SPARE:
+            file = self._begun()
+        self._write(file, message_id, Mark.LEAVING, 0)
+        before = self._where.get(message_id)
+        if before is not file:
+            # The answer must come after this, and files are read one after the other.
+            if before is not None:
+                before.open -= 1
+            file.open += 1
+            self._where[message_id] = file
 
     def answered(self, message_id: int, code: int, *, accepted: bool) -> None:
         """Write down what the server said to a mail whose final dot was sent."""
-        with self._turn:
-            file = self._where.get(message_id)
-            if file is None or file.used >= _RECORDS:
-                return
-            self._write(file, message_id, Mark.ACCEPTED if accepted else Mark.REFUSED, code)
+        file = self._where.get(message_id)
+        if file is None or file.used >= _RECORDS:
+            return
+        self._write(file, message_id, Mark.ACCEPTED if accepted else Mark.REFUSED, code)
 
     def recorded(self, message_ids: Iterable[int]) -> None:
         """Forget mails whose outcome stands in the database; a file of which all do is dropped."""
-        with self._turn:
-            for message_id in message_ids:
-                file = self._where.pop(message_id, None)
-                if file is not None:
-                    file.open -= 1
-            for file in self._files[:-1]:
-                if file.open == 0:
-                    self._drop(file)
+        for message_id in message_ids:
+            file = self._where.pop(message_id, None)
+            if file is not None:
+                file.open -= 1
+        for file in self._files[:-1]:
+            if file.open == 0:
+                self._drop(file)
 
     def read(self) -> dict[int, Mark] | None:
         """Return what this journal says of each mail, the last word counts; None when it is new and can say nothing.
@@ -152,13 +146,12 @@ class Journal:
 
     def begin_anew(self) -> None:
         """Drop all that was written by this name so far; what it says stands in the database."""
-        with self._turn:
-            for file in list(self._files):
-                self._drop(file)
-            self._where.clear()
-            for path in self._paths():
-                path.unlink(missing_ok=True)
-            os.pwrite(self._lock, _MARK, 0)
+        for file in list(self._files):
+            self._drop(file)
+        self._where.clear()
+        for path in self._paths():
+            path.unlink(missing_ok=True)
+        os.pwrite(self._lock, _MARK, 0)
 
     def close(self) -> None:
         """Let go of the journal; files with mails that are not recorded stay for whoever takes it next."""

@@ -30,6 +30,8 @@ class Parcel:
     content: bytes
     address_hash: bytes | None = None
     not_after: datetime.datetime | None = None
+    is_dotless: bool = False
+    """Whether it is known that no line begins with a dot."""
     returned: bool = False
     """Whether a connection that broke gave it back once already; the next time counts as a try."""
 

@@ -209,6 +209,7 @@ def _parcel(
         content=content,
         address_hash=values.address_hash,
         not_after=values.not_after,
+        is_dotless=stencil.skeleton.is_dotless(address),
     )
 
 

@@ -42,17 +42,15 @@ _AT_ONCE = 500
 """Outcomes that are recorded together."""
 _IN_STOCK = 1_000
 """With fewer mails than this before the connections, more are claimed."""
-_SLICE = 8
+_FILLED = 128
+"""Mails that are filled in ahead of the connections: what waits longer is cold when it leaves."""
+_SLICE = 32
 """Mails that are filled in at a time; connections wait meanwhile."""
-import os
-
-_READY = int(os.environ.get("XREADY", "64"))
-_SLICE = int(os.environ.get("XSLICE", "8"))
-_IN_STOCK = int(os.environ.get("XSTOCK", "1000"))
-_AT_ONCE = int(os.environ.get("XREC", "500"))
 _RECORD_EVERY = 0.05
 _LOOK_EVERY = 0.25
 """Seconds between looks at the switches of what is under way: pause, stop, hold."""
+_REMEMBERED = 1.0
+"""Seconds for which options, templates and senders may be older than what is configured."""
 _LONGEST_SESSION = 60.0
 """Seconds after which nothing more is claimed, so that nothing is kept for ever."""
 _VERDICTS = {
@@ -115,7 +113,7 @@ class Session:
 
     def run(self) -> None:
         """Deliver; whatever happens, what was not handed over is put back."""
-        with memory.using(memory.Memory(_LOOK_EVERY)):
+        with memory.using(memory.Memory(_REMEMBERED)):
             try:
                 self.work()
                 if self.found or self.ready:
@@ -213,7 +211,7 @@ class Session:
 
     def fill(self) -> bool:
         """Fill in a few of the mails that were found; false when there are none."""
-        if not self.found or len(self.ready) >= _READY or self._ends():
+        if not self.found or len(self.ready) >= _FILLED or self._ends():
             return False
         now = self.delivery.clock()
         for _ in range(min(_SLICE, len(self.found))):

@@ -14,7 +14,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from guestlist.mail import encoding, language, letters, templates
+from guestlist.mail import encoding, language, letters, templates, variables
 from guestlist.mail.assembly import Assembly
 from guestlist.mail.language import Condition, Escape, Place, Program, UnusableValue
 from guestlist.mail.letters import Letter, Mailbox
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from guestlist.mail.language import Node
 
+_REMEMBERED = 64
 _SAMPLE_URL = "https://shop.example/"
 _SAMPLE_DATE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
@@ -129,14 +130,18 @@ class Skeleton:
     __slots__ = (
         "_ended",
         "_frame",
+        "_has_shared_subject",
         "_has_way_out",
         "_is_international",
         "_order",
+        "_own_writers",
         "_pieces",
         "_required",
+        "_shared",
+        "_shared_writers",
         "_static_subject",
         "_subject",
-        "_writers",
+        "_written",
     )
 
     def __init__(self, frame: Frame) -> None:
@@ -159,7 +164,15 @@ class Skeleton:
         if len(self._subject) == 1:
             self._static_subject = encoding.subject_line(language.one_line(str(self._subject[0])))
         forms = {node.name: node.form for node in (*text, *html) if isinstance(node, Place)}
-        self._writers = [(name, encoding.writer(name, form)) for name, form in forms.items()]
+        own = variables.hardly_shared(frame.purpose)
+        shared = [name for name in forms if name not in own]
+        forms = {name: forms[name] for name in (*shared, *(name for name in forms if name in own))}
+        writers = [(name, encoding.writer(name, form)) for name, form in forms.items()]
+        self._shared_writers, self._own_writers = writers[: len(shared)], writers[len(shared) :]
+        in_subject = [node.name for node in self._subject if isinstance(node, Place)]
+        self._has_shared_subject = not set(in_subject) & own
+        self._shared = tuple(dict.fromkeys((*shared, *in_subject)) if self._has_shared_subject else shared)
+        self._written: dict[tuple[str, ...], tuple[list[bytes], bytes]] = {}
         self._has_way_out = "opt_out_url" in frame.shape
         made = Assembly(list(forms), has_way_out=self._has_way_out)
         made.mail(_sample(frame), bodies=(text, html))
@@ -188,10 +201,14 @@ class Skeleton:
                 self._frame, values, to_name=to_name, to_address=to_address, date=date, message_id=message_id
             )
         _demand(self._required, values)
-        found: list[bytes] = []
-        for name, write in self._writers:
+        key = tuple([values[name] for name in self._shared])
+        written = self._written.get(key)
+        if written is None:
+            written = self._remember(key, values)
+        found = written[0].copy()
+        for name, write in self._own_writers:
             found += write(values[name])
-        found.append(self._static_subject or self._subject_line(values))
+        found.append(written[1] or self._subject_line(values))
         found.append(encoding.to_line(to_name, to_address))
         found.append(encoding.date_line(date))
         found.append(encoding.message_id_line(message_id))
@@ -202,6 +219,23 @@ class Skeleton:
         pieces = self._pieces.copy()
         pieces[1::2] = self._order(found)
         return b"".join(pieces)
+
+    def is_dotless(self, to_address: str) -> bool:
+        """Tell whether no line of a mail to this address begins with a dot: there is nothing to double on the wire."""
+        return to_address.isascii() and not self._is_international
+
+    def _remember(self, key: tuple[str, ...], values: Mapping[str, str]) -> tuple[list[bytes], bytes]:
+        """Write what many mails share, such as the words of their inviter; that of the last few is kept."""
+        pairs: list[bytes] = []
+        for name, write in self._shared_writers:
+            pairs += write(values[name])
+        subject = self._static_subject
+        if not subject and self._has_shared_subject:
+            subject = self._subject_line(values)
+        if len(self._written) >= _REMEMBERED:
+            self._written.clear()
+        self._written[key] = written = (pairs, subject)
+        return written
 
     def _subject_line(self, values: Mapping[str, str]) -> bytes:
         filled = "".join([node if isinstance(node, str) else values[node.name] for node in self._subject])

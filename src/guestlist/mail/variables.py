@@ -32,6 +32,8 @@ class Variable:
     sentence: StrOrPromise
     samples: Mapping[str, str]
     required: bool = False
+    is_own: bool = False
+    """Whether hardly two mails have the same; links never do."""
 
     def sample(self, language: str) -> str:
         """Return an example of its value in a language, in English where there is none."""
@@ -46,8 +48,10 @@ def _variable(
     *,
     form: Form = Form.TEXT,
     required: bool = False,
+    is_own: bool = False,
 ) -> Variable:
-    return Variable(name, form, sentence, {"en": en, "nl": en if nl is None else nl}, required)
+    samples = {"en": en, "nl": en if nl is None else nl}
+    return Variable(name, form, sentence, samples, required, is_own or form is Form.URL)
 
 
 _SHOP = (
@@ -145,6 +149,7 @@ _INVITATION = (
         _("The address that the invitation is sent to."),
         "noor@mail.example",
         "noor@post.example",
+        is_own=True,
     ),
 )
 
@@ -161,7 +166,12 @@ _ACTION = (
 
 _ACCOUNT = (
     *_ACTION,
-    _variable("person_name", _("The name of the person the mail is for; it may be empty."), "Noor Jansen"),
+    _variable(
+        "person_name",
+        _("The name of the person the mail is for; it may be empty."),
+        "Noor Jansen",
+        is_own=True,
+    ),
 )
 
 _PURPOSES: dict[str, tuple[Variable, ...]] = {
@@ -191,3 +201,8 @@ def samples_of(purpose: str, language: str) -> dict[str, str]:
 def required_of(purpose: str) -> frozenset[str]:
     """Return the names of the variables that no mail of a purpose may lack."""
     return frozenset(v.name for v in _PURPOSES[purpose] if v.required)
+
+
+def hardly_shared(purpose: str) -> frozenset[str]:
+    """Return the names of the variables of a purpose of which hardly two mails have the same value."""
+    return frozenset(v.name for v in _PURPOSES[purpose] if v.is_own)

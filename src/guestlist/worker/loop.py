@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -63,6 +64,9 @@ def main() -> int:
         log.warning("Neither GUESTLIST_SMTP_URL nor GUESTLIST_MAIL_API is set: mail waits in the outbox.")
     held = taken_journal()
     log.info("worker name=%s", held.name)
+    # What is loaded by now stays: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
     try:
         run(
             stop=stop,
