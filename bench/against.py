@@ -28,27 +28,25 @@ def generator(bench: Bench) -> None:
         for connections in (roof.TRIED[1:2] if bench.quick else roof.TRIED)
     }
     best = max(tried, key=lambda connections: tried[connections])
-    own_before = roof.of_sink(bench.folder, connections=best, mails=mails, size=probe.size)
-    bench.ours = bench.median(filled.to_smtp_sink)
-    # A short run takes the one that told the size.
-    bench.own = probe.rate if bench.quick else bench.median(filled.to_sink)
-    own_roof = fmean([own_before, roof.of_sink(bench.folder, connections=best, mails=mails, size=probe.size)])
-    after = roof.of_smtp_sink(connections=best, mails=mails, size=probe.size)
-    top = fmean([tried[best], after])
+    debian = bench.beside(
+        filled.to_smtp_sink, lambda: roof.of_smtp_sink(connections=best, mails=mails, size=probe.size)
+    )
+    own = bench.beside(
+        filled.to_sink, lambda: roof.of_sink(bench.folder, connections=best, mails=mails, size=probe.size)
+    )
+    bench.ours, bench.own = debian.rate, own.rate
     report.add("mail_size", "a mail of the benchmark", probe.size, "bytes")
-    report.add("roof", f"C generator (smtp-source, {best} connections) to smtp-sink", top, "mails/s")
+    report.add("roof", f"C generator (smtp-source, {best} connections) to smtp-sink", debian.other, "mails/s")
     report.add(
         "postgresql",
         f"one worker, PostgreSQL, {CONNECTIONS} connections, to smtp-sink",
         bench.ours,
         "mails/s",
     )
-    report.add(
-        "roof_ratio", "… against the generator", bench.ours / top, "×", goal=Goal(at_least=0.5), long=True
-    )
-    report.add("own_roof", "C generator to the benchmark's own, quicker sink", own_roof, "mails/s")
+    report.add("roof_ratio", "… against the generator", debian.ratio, "×", goal=Goal(at_least=0.5), long=True)
+    report.add("own_roof", "C generator to the benchmark's own, quicker sink", own.other, "mails/s")
     report.add("own_sink", "one worker to that sink", bench.own, "mails/s")
-    report.add("own_roof_ratio", "… against the generator", bench.own / own_roof, "×")
+    report.add("own_roof_ratio", "… against the generator", own.ratio, "×")
     report.add("cpu", "processor time of that worker", probe.cpu_seconds / probe.mails * 1e6, "µs/mail")
 
 
@@ -59,7 +57,8 @@ def others(bench: Bench) -> None:
     for name in ("subject.txt", "text.txt"):
         (letter / name).write_text(words_of(name), encoding="utf-8")
     (letter / "design.html").write_text(_design(), encoding="utf-8")
-    ours = bench.ours or bench.median(bench.filled().to_smtp_sink)
+    filled = bench.filled()
+    before = filled.to_smtp_sink().rate
     for peer in peers.PEERS:
         for django in list(peers.DJANGO)[: 1 if bench.quick else None]:
             best = peers.measure(
@@ -70,6 +69,8 @@ def others(bench: Bench) -> None:
                 mails=200 if bench.quick else 1_000,
                 first_setting_only=bench.quick,
             )
+            after = filled.to_smtp_sink().rate
+            ours, before = fmean([before, after]), after
             is_same = django == next(iter(peers.DJANGO))
             name = peer.module if is_same else f"{peer.module}_django_{django.replace('.', '_')}"
             how = f"Django {django}, processes × threads: {best.processes} × {best.threads}"
@@ -112,12 +113,10 @@ def _delay(bench: Bench, *, delay_ms: int, connections: int, least: float) -> No
             bench.folder, connections=connections, mails=bench.mails, size=size, delay_ms=delay_ms
         )
 
-    before = top()
-    ours = bench.median(lambda: filled.to_sink(setting, delay_ms=delay_ms))
-    generator = fmean([before, top()])
+    beside = bench.beside(lambda: filled.to_sink(setting, delay_ms=delay_ms), top)
     name = f"delay_{delay_ms}ms"
     where = f"server answering after {delay_ms} ms, {connections} connections"
-    bench.report.add(f"{name}_roof", f"C generator, {where}", generator, "mails/s")
-    bench.report.add(name, f"one worker, {where}", ours, "mails/s")
+    bench.report.add(f"{name}_roof", f"C generator, {where}", beside.other, "mails/s")
+    bench.report.add(name, f"one worker, {where}", beside.rate, "mails/s")
     goal = Goal(at_least=least)
-    bench.report.add(f"{name}_ratio", "… against the generator", ours / generator, "×", goal=goal, long=True)
+    bench.report.add(f"{name}_ratio", "… against the generator", beside.ratio, "×", goal=goal, long=True)

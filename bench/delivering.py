@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bench.database import PostgreSQL
 
 CONNECTIONS = 16
+BEST = {"GUESTLIST_LOCKS": "invitations.batch_size=1000"}
+"""What a shop that sends by the hundred thousand would set; others are measured at their best too."""
 RUN_DATABASE = "bench_run"
 _MAILS_PER_CONNECTION = 100_000
 _START_SECONDS = 60
@@ -59,7 +61,7 @@ class Setting:
 
     connections: int = CONNECTIONS
     workers: int = 1
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=lambda: dict(BEST))
     query: str = ""
     """More of the address of the mail server."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from bench import multiplying
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from bench.figures import Report
 
 _FILLED_BY_ACTIONS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Two things that were measured by turns: medians, and the median of what each run is of what stands beside it."""
+
+    rate: float
+    other: float
+    ratio: float
 
 
 @dataclass(slots=True)
@@ -67,6 +76,16 @@ class Bench:
         self.made.discard(filled.original)
         for name in (filled.original, RUN_DATABASE):
             self.server.drop(name)
+
+    def beside(self, run: Callable[[], Run], other: Callable[[], float]) -> Beside:
+        """Return the rate of a run and of something else that is measured before and after each: machines have moods."""
+        others = [other()]
+        rates: list[float] = []
+        for _time in range(self.repeats):
+            rates.append(run().rate)
+            others.append(other())
+        ratios = [rate / fmean(others[index : index + 2]) for index, rate in enumerate(rates)]
+        return Beside(median(rates), median(others), median(ratios))
 
     def median(self, run: Callable[[], Run]) -> float:
         """Return the rate of a run, in the full benchmark the median of several."""

@@ -134,16 +134,16 @@ class Round:
 
     def _turn(self, seconds: float) -> bool:
         """Serve what is ready, or will be within so many seconds; true when another file is."""
-        is_other = False
-        for key, _mask in self.selector.select(seconds):
+        ready = self.selector.select(seconds)
+        for key, _mask in ready:
             if key.data is None:
-                is_other = True
-            else:
-                self._serve(key.data)
+                return True  # connections are served while it is at work again
+        for key, _mask in ready:
+            self._serve(key.data)
         if self.opening:
             self._arrived()
         self._watch()
-        return is_other
+        return False
 
     def _pause(self) -> float:
         """Return for how long nothing may happen, in seconds."""

@@ -38,13 +38,15 @@ log = logging.getLogger(__name__)
 LEAST_LEASE = timedelta(seconds=30)
 """With less than this left, beside the time that an answer may take, nothing is handed over: another worker might soon do
 the same."""
-_AT_ONCE = 500
-"""Outcomes that are recorded together."""
-_IN_STOCK = 1_000
+_RECORD_AT = 500
+"""With so many outcomes they are recorded, or when the first has waited for `_RECORD_EVERY` seconds."""
+_AT_ONCE = 1_000
+"""At most so many outcomes are recorded together."""
+_IN_STOCK = 1_500
 """With fewer mails than this before the connections, more are claimed."""
 _FILLED = 128
 """Mails that are filled in ahead of the connections: what waits longer is cold when it leaves."""
-_SLICE = 32
+_SLICE = 8
 """Mails that are filled in at a time; connections wait meanwhile."""
 _RECORD_EVERY = 0.05
 _LOOK_EVERY = 0.25
@@ -282,7 +284,7 @@ class Session:
             self.settled_since = now
         if self.record_tries:
             return now - self.settled_since > self._record_pause()
-        return len(self.settled) >= _AT_ONCE or now - self.settled_since > _RECORD_EVERY
+        return len(self.settled) >= _RECORD_AT or now - self.settled_since > _RECORD_EVERY
 
     def _record_pause(self) -> float:
         """Return the seconds until a database that was away is tried again."""
