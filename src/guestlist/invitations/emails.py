@@ -50,7 +50,7 @@ class InvitationKind:
         for row in rows:
             if row.normalized is None:
                 found[row.pk] = "no_address"
-            elif joined and (row.website_id, row.normalized) in joined and row.occasion_id is None:
+            elif joined and row.occasion_id is None and (row.website_id, row.normalized) in joined:
                 found[row.pk] = Reason.ALREADY_CUSTOMER.value
             else:
                 found[row.pk] = _values(row, shops[row.store_view_id], minter)
@@ -122,14 +122,20 @@ _COLUMNS = (
 class _Shop:
     """What the mails of a store view have in common."""
 
-    base_url: str
+    invitation_url: str
+    opt_out_url: str
     expires: str
     skips_customers: bool
 
     @classmethod
     def of(cls, store_view: StoreView, options: Invitations, now: datetime.datetime) -> _Shop:
         skips = options.existing_account == "skip"
-        return cls(store_view.url(""), expires(store_view, options, now=now), skips)
+        return cls(
+            store_view.url("invitation/"),
+            store_view.url("never-again/"),
+            expires(store_view, options, now=now),
+            skips,
+        )
 
 
 def _customers_by_now(rows: list[_Row]) -> set[tuple[int, str]]:
@@ -144,28 +150,33 @@ def _customers_by_now(rows: list[_Row]) -> set[tuple[int, str]]:
 
 
 def _values(row: _Row, shop: _Shop, minter: links.Minter) -> Values:
-    hashed = bytes(row.address_hash or b"")
-    opt_out = minter.opt_out(row.pk, website_id=row.website_id, address_hash=hashed)
-    link = minter.link(row.pk, generation=row.link_generation, channel=Channel.MAIL)
-    opt_out_url = f"{shop.base_url}never-again/{opt_out}/"
+    # Unpacked: to look each field up by its name takes longer than to make the mail's links.
+    # fmt: off
+    (pk, website_id, _view, generation, address_hash, _normalized, typed, name,
+     message, _inviter, first_name, last_name, email, _occasion, occasion, closes_at) = row
+    # fmt: on
+    hashed = bytes(address_hash or b"")
+    link = minter.link(pk, generation=generation, channel=Channel.MAIL)
+    opt_out = minter.opt_out(pk, website_id=website_id, address_hash=hashed)
+    opt_out_url = f"{shop.opt_out_url}{opt_out}/"
     # Named as `Customer.name` is: the address where no name is known.
-    inviter = f"{row.inviter_first_name or ''} {row.inviter_last_name or ''}".strip()
+    inviter = f"{first_name or ''} {last_name or ''}".strip()
     return Values(
-        row.typed or "",
-        row.name or "",
+        typed or "",
+        name or "",
         {
-            "message": row.message or "",
-            "inviter_name": inviter or row.inviter_email or "",
-            "inviter_address": row.inviter_email or "",
-            "occasion": row.occasion or "",
+            "message": message or "",
+            "inviter_name": inviter or email or "",
+            "inviter_address": email or "",
+            "occasion": occasion or "",
             "expires": shop.expires,
-            "invitation_url": f"{shop.base_url}invitation/{link}/",
+            "invitation_url": f"{shop.invitation_url}{link}/",
             "decline_url": opt_out_url,
             "opt_out_url": opt_out_url,
-            "invitee_address": row.typed or "",
+            "invitee_address": typed or "",
         },
         hashed,
-        row.closes_at,
+        closes_at,
     )
 
 

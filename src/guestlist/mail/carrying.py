@@ -233,35 +233,39 @@ class Round:
 
     def _serve(self, line: Line) -> None:
         """Send what waits to be sent, and take what the server said."""
-        talk = line.talk
-        assert talk is not None
+        assert line.talk is not None
         try:
-            while True:
-                data = line.socket.recv(_RECEIVE)
-                if not data:
-                    self._lose(line, "the server closed the connection")
-                    return
-                out = talk.received(data)
-                if talk.replies != line.replies:
-                    # Not for single bytes: a server that trickles them would outlast the lease.
-                    line.replies = talk.replies
-                    line.used = time.monotonic()
-                if out:
-                    self._send(line, out)
-                if talk.closing:
-                    self._close(line)
-                    return
-                if not line.is_encrypted:
-                    break  # asked again when the system says that there is more
+            self._hear(line, line.talk)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
             self._lose(line, str(error))
             return
+        if line.talk.closing:
+            return
         if line.pending:
             self._send(line, b"")
-        elif talk.idle:
+        elif line.talk.idle:
             self._rest(line)
+
+    def _hear(self, line: Line, talk: Conversation) -> None:
+        while True:
+            data = line.socket.recv(_RECEIVE)
+            if not data:
+                self._lose(line, "the server closed the connection")
+                return
+            out = talk.received(data)
+            if talk.replies != line.replies:
+                # Not for single bytes: a server that trickles them would outlast the lease.
+                line.replies = talk.replies
+                line.used = time.monotonic()
+            if out:
+                self._send(line, out)
+            if talk.closing:
+                self._close(line)
+                return
+            if not line.is_encrypted:
+                return  # asked again when the system says that there is more
 
     def _send(self, line: Line, out: bytes) -> None:
         data = line.pending + out if line.pending else out

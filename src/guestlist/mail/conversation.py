@@ -272,7 +272,7 @@ class Conversation:
 
     def _next_parcel(self) -> Parcel | None:
         while (parcel := self.supply.take()) is not None:
-            if _NO_ADDRESS.search(parcel.recipient) or _NO_ADDRESS.search(parcel.sender):
+            if _NO_ADDRESS.search(parcel.recipient + parcel.sender):
                 self.supply.answered(parcel, Answer(Result.FAILED, "malformed_address"))
             elif parcel.needs_smtputf8 and not self.offers.smtputf8:
                 self.supply.answered(parcel, Answer(Result.FAILED, "smtputf8", _NO_SUCH_LETTERS))

@@ -154,12 +154,7 @@ def filled_subject_line(filled: str) -> bytes:
 
 def date_line(date: datetime.datetime) -> bytes:
     """Return the Date header with its line end."""
-    return _date_line(date.isoformat(timespec="seconds"))
-
-
-@lru_cache(maxsize=16)
-def _date_line(iso: str) -> bytes:
-    return b"Date: %b\r\n" % format_datetime(datetime.datetime.fromisoformat(iso)).encode("ascii")
+    return b"Date: %b\r\n" % format_datetime(date).encode("ascii")
 
 
 def message_id_line(message_id: str) -> bytes:

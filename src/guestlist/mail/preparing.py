@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Of a row: send, store view, sender and template version.
+_SEND, _QUEUED_AT = Row._fields.index("send_id"), Row._fields.index("queued_at")
+
 
 class Found(NamedTuple):
     """A mail that is still to be sent, with all that filling it in takes: the database is asked no more."""
@@ -135,21 +138,13 @@ class _Surroundings:
         """
         variables = values.variables
         # By ids and by which values there are, because frames are long to compare.
-        key = (
-            *(
-                row.template_version_id,
-                row.store_view_id,
-                row.sender_id,
-                row.send_id,
-                row.kind,
-                values.language,
-            ),
-            tuple(variables),
-            tuple(map(bool, variables.values())),
-        )
-        if key not in self.stencils:
-            self.stencils[key] = self._stencil(row, values)
-        return self.stencils[key]
+        there = tuple(map(bool, variables.values()))
+        key = (row[_SEND:_QUEUED_AT], row.kind, values.language, tuple(variables), there)
+        try:
+            return self.stencils[key]
+        except KeyError:
+            self.stencils[key] = stencil = self._stencil(row, values)
+            return stencil
 
     def _stencil(self, row: Row, values: Values) -> _Stencil | None:
         view, identity = self.views[row.store_view_id], self.senders[row.sender_id]

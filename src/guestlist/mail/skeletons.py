@@ -128,6 +128,8 @@ class Skeleton:
     """A finished mail but for its places."""
 
     __slots__ = (
+        "_date",
+        "_date_line",
         "_ended",
         "_frame",
         "_has_shared_subject",
@@ -150,6 +152,8 @@ class Skeleton:
         :raises Refusal: when it cannot stand in a mail.
         """
         self._frame = frame
+        self._date: datetime.datetime | None = None
+        self._date_line = b""
         self._is_international = frame.is_international
         if self._is_international:
             return
@@ -210,7 +214,10 @@ class Skeleton:
             found += write(values[name])
         found.append(written[1] or self._subject_line(values))
         found.append(encoding.to_line(to_name, to_address))
-        found.append(encoding.date_line(date))
+        if date is not self._date:
+            # Mails that are filled in together share it.
+            self._date, self._date_line = date, encoding.date_line(date)
+        found.append(self._date_line)
         found.append(encoding.message_id_line(message_id))
         if self._has_way_out:
             found.append(encoding.way_out_line(values["opt_out_url"]))

@@ -15,6 +15,11 @@ from django.db import connection
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from psycopg import Connection
+    from psycopg.waiting import Ready, Wait
+
+    type Statement[T] = Generator[Wait, Ready | int, T]
+
 
 type Attend = Callable[[int, int], None]
 """Does something else until the file with this descriptor is ready for these events (`selectors.EVENT_READ`, …)."""
@@ -27,8 +32,8 @@ def meanwhile(attend: Attend | None) -> Iterator[None]:
         yield
         return
     connection.ensure_connection()
-    raw: Any = connection.connection
-    raw.wait = partial(_wait, raw, attend)
+    raw = connection.connection
+    vars(raw)["wait"] = partial(_wait, raw, attend)
     try:
         yield
     finally:
@@ -37,13 +42,16 @@ def meanwhile(attend: Attend | None) -> Iterator[None]:
 
 
 def _wait[T](
-    raw: Any, attend: Attend, statement: Generator[int, int, T], *args: float | None, **kwargs: float | None
+    raw: Connection[Any],
+    attend: Attend,
+    statement: Statement[T],
+    *args: Any,  # noqa: ANN401 - the driver's own
+    **kwargs: Any,  # noqa: ANN401
 ) -> T:
-    found: T = type(raw).wait(raw, _attended(statement, raw.pgconn.socket, attend), *args, **kwargs)
-    return found
+    return type(raw).wait(raw, _attended(statement, raw.pgconn.socket, attend), *args, **kwargs)
 
 
-def _attended[T](statement: Generator[int, int, T], file: int, attend: Attend) -> Generator[int, int, T]:
+def _attended[T](statement: Statement[T], file: int, attend: Attend) -> Statement[T]:
     """Drive a statement as the driver does, but for its waiting: what it says it waits for are a selector's events."""
     try:
         events = next(statement)
