@@ -3,7 +3,6 @@
 import resource
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -265,29 +264,3 @@ def test_a_full_disk_is_told_before_anything_leaves(tmp_path):
 
     assert done.stdout.strip() == "OSError ['lock']", done.stderr
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 4096
-
-
-def test_threads_may_hand_over_and_record_at_the_same_time(held):
-    """One thread writes, another forgets, as they do in a worker; over more than a file."""
-    count = journal._RECORDS
-    written: list[int] = []
-    done = threading.Event()
-
-    def record():
-        at = 0
-        while not done.is_set() or at < len(written):
-            upto = len(written)
-            held.recorded(written[at:upto])
-            at = upto
-
-    thread = threading.Thread(target=record)
-    thread.start()
-    for number in range(count):
-        held.leaving(number)
-        held.answered(number, 250, accepted=True)
-        written.append(number)
-    done.set()
-    thread.join()
-    held.close()
-
-    assert files(held) == []

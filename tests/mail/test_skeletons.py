@@ -141,7 +141,10 @@ def assert_same(values, *, template="en", **changes):
         functools.partial(full, frame(values, template=template), values, **sent(**changes))
     )
     with contextlib.suppress(Refusal):
-        assert_within_limits(short())
+        raw = short()
+        assert_within_limits(raw)
+        if skeleton(frame(values, template=template)).is_dotless(sent(**changes)["to_address"]):
+            assert b"\r\n." not in raw
 
 
 USUAL = st.characters(

@@ -44,10 +44,10 @@ _AT_ONCE = 1_000
 """At most so many outcomes are recorded together."""
 _IN_STOCK = 1_500
 """With fewer mails than this before the connections, more are claimed."""
-_FILLED = 128
-"""Mails that are filled in ahead of the connections: what waits longer is cold when it leaves."""
-_SLICE = 8
-"""Mails that are filled in at a time; connections wait meanwhile."""
+_FILLED = 1_000
+"""At most so many mails are filled in ahead of the connections."""
+_SLICE = 64
+"""Mails that are filled in at a time, because the processor is quicker at more of the same; connections wait meanwhile."""
 _RECORD_EVERY = 0.05
 _LOOK_EVERY = 0.25
 """Seconds between looks at the switches of what is under way: pause, stop, hold."""
@@ -97,16 +97,22 @@ class Session:
         self.failure: Exception | None = None
         self.found: deque[Found] = deque()
         self.ready: deque[Parcel] = deque()
+        self.answers: deque[tuple[Parcel, Answer, datetime.datetime]] = deque()
         self.settled: deque[Settled] = deque()
+        """What came of mails that never left."""
         self.refusals: deque[tuple[Parcel, Answer]] = deque()
-        self.leases: dict[int, datetime.datetime] = {}
+        self.leave_until: dict[int, datetime.datetime] = {}
+        """What is leased to this worker: until when each mail may leave, at the latest."""
         self.under_way: dict[int, Parcel] = {}
         self.sends: set[int] = set()
         self.senders: set[int] = set()
         self.off: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
         self.refused: set[int] = set()
         self.too_old: datetime.datetime | None = None
-        """Leases until here have too little left for another hand-over."""
+        """What had to leave by then is not handed over any more."""
+        self.some_off = False
+        """Whether there is any mail in hand that may not leave."""
+        self.ended = False
         self.least_lease = LEAST_LEASE + timedelta(seconds=delivery.transport.patience)
         self.looked_at = time.monotonic()
         self.settled_since = 0.0
@@ -130,15 +136,16 @@ class Session:
 
     def take(self) -> Parcel | None:
         """Return the next mail, or None when there is none right now."""
-        while not self._ends():
-            if not self.ready and not self.fill():
+        while self.ready or self.fill():
+            if self.ended:
                 return None
-            while self.ready:
-                parcel = self.ready.popleft()
-                if not self._is_off(parcel.row):
-                    self.under_way[parcel.row.pk] = parcel
-                    return parcel
-                # It stays in hand, and is put back with the rest.
+            if not self.ready:
+                continue  # none of those could be made
+            parcel = self.ready.popleft()
+            if not (self.some_off and self._is_off(parcel.row)):
+                self.under_way[parcel.row.pk] = parcel
+                return parcel
+            # It stays in hand, and is put back with the rest.
         return None
 
     def waiting(self) -> int:
@@ -157,11 +164,12 @@ class Session:
 
     def may_leave(self, parcel: Parcel) -> bool:
         """Tell whether the mail may be handed over now, and write down that it is."""
-        if self._is_off(parcel.row) or self.failure is not None:
+        if self.failure is not None or (self.some_off and self._is_off(parcel.row)):
             return False
         # The answer must come while the mail is still ours: else another worker may take it for lost meanwhile.
-        if self.leases[parcel.row.pk] - self.delivery.clock() < self.least_lease:
-            self.too_old = self.leases[parcel.row.pk]
+        if self.delivery.clock() > self.leave_until[parcel.row.pk]:
+            self.too_old = self.leave_until[parcel.row.pk]
+            self.some_off = True
             return False
         if self.delivery.journal is not None:
             try:
@@ -185,9 +193,10 @@ class Session:
         answer = _nameless(answer, parcel.recipient)
         if answer.result is Result.REFUSED_US:
             self.refused.add(parcel.row.sender_id)
+            self.some_off = True
             self.refusals.append((parcel, answer))
             return
-        self.settled.append(_settled(parcel, answer, self.delivery.clock()))
+        self.answers.append((parcel, answer, self.delivery.clock()))
 
     def give_back(self, parcel: Parcel) -> None:
         """Take back a mail that was not handed over: it is put back to the queue with the rest, or tried again."""
@@ -213,7 +222,7 @@ class Session:
 
     def fill(self) -> bool:
         """Fill in a few of the mails that were found; false when there are none."""
-        if not self.found or len(self.ready) >= _FILLED or self._ends():
+        if self._ends() or not self.found or len(self.ready) >= _FILLED:
             return False
         now = self.delivery.clock()
         for _ in range(min(_SLICE, len(self.found))):
@@ -228,15 +237,15 @@ class Session:
 
     def _due(self) -> list[Callable[[], None]]:
         """Return what is to be asked of the database now, the most urgent first."""
-        if self.failure is not None:
+        if self._ends() and self.failure is not None:
             return []
         now = time.monotonic()
         due = []
         if self.refusals:
             due.append(self._stop_senders)
-        if now - self.looked_at > _LOOK_EVERY and self.leases:
+        if now - self.looked_at > _LOOK_EVERY and self.leave_until:
             due.append(self._look)
-        if self.settled and self._is_time_to_record(now):
+        if (self.answers or self.settled) and self._is_time_to_record(now):
             due.append(self._record_some)
         elif not self.fed and len(self.ready) + len(self.found) < _IN_STOCK:
             due.append(self._feed)
@@ -267,7 +276,9 @@ class Session:
         if self.batches_left is not None:
             self.batches_left -= 1
         self.tally.claimed += len(batch.rows)
-        self.leases |= {row.pk: batch.lease_until for row in batch.rows}
+        self.leave_until |= dict.fromkeys(
+            [row.pk for row in batch.rows], batch.lease_until - self.least_lease
+        )
         self.senders |= {row.sender_id for row in batch.rows}
         self.sends |= {row.send_id for row in batch.rows if row.send_id is not None}
         found, lost = preparing.look_up(batch.rows, kinds=delivery.kinds, now=now)
@@ -284,7 +295,7 @@ class Session:
             self.settled_since = now
         if self.record_tries:
             return now - self.settled_since > self._record_pause()
-        return len(self.settled) >= _RECORD_AT or now - self.settled_since > _RECORD_EVERY
+        return len(self.answers) + len(self.settled) >= _RECORD_AT or now - self.settled_since > _RECORD_EVERY
 
     def _record_pause(self) -> float:
         """Return the seconds until a database that was away is tried again."""
@@ -292,7 +303,7 @@ class Session:
 
     def _finish(self) -> None:
         """Write down all that is left to be written, and wait for a database that is away."""
-        while self.settled:
+        while self.answers or self.settled:
             if self.record_tries:
                 time.sleep(self._record_pause())
             self._record_some()
@@ -301,6 +312,9 @@ class Session:
     def _record_some(self) -> None:
         """Record what is settled; where the database is away it stays settled: what was sent must not be forgotten."""
         some = [self.settled.popleft() for _ in range(min(len(self.settled), _AT_ONCE))]
+        some += [
+            _settled(*self.answers.popleft()) for _ in range(min(len(self.answers), _AT_ONCE - len(some)))
+        ]
         try:
             outcomes = self._written(some)
         except BaseException as error:
@@ -353,6 +367,7 @@ class Session:
                 frozenset(self.sends - running),
                 frozenset(self.senders - set(going.values_list("pk", flat=True))),
             )
+            self.some_off = any(self.off) or bool(self.refused) or self.too_old is not None
         except (OperationalError, InterfaceError):
             close_old_connections()
 
@@ -360,21 +375,23 @@ class Session:
         sends, senders = self.off
         if row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused:
             return True
-        return self.too_old is not None and self.leases[row.pk] <= self.too_old
+        return self.too_old is not None and self.leave_until[row.pk] <= self.too_old
 
     def _ends(self) -> bool:
         """Tell whether nothing more may leave: somebody said so, or a part of the work failed."""
-        return self.failure is not None or self.stop()
+        self.ended = self.failure is not None or self.stop()
+        return self.ended
 
     def _forget(self, ids: Iterable[int]) -> None:
         for message_id in ids:
-            self.leases.pop(message_id, None)
+            self.leave_until.pop(message_id, None)
 
     def _release(self) -> None:
         """Put back what was not handed over; where nobody knows, recovery decides."""
         unclear = {one.outcome.message.pk for one in self.settled} | set(self.under_way)
+        unclear |= {parcel.row.pk for parcel, _answer, _at in self.answers}
         self.delivery.left_behind |= bool(unclear)
-        left = set(self.leases) - unclear
+        left = set(self.leave_until) - unclear
         if not left:
             return
         try:

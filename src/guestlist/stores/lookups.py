@@ -43,7 +43,7 @@ class AnyOf(Lookup):
 
 ARRAYS = defaultdict(
     lambda: "%s::text[]",
-    dict.fromkeys(("BigAutoField", "BigIntegerField", "IntegerField", "ForeignKey"), "%s::bigint[]")
+    dict.fromkeys(("BigAutoField", "BigIntegerField", "IntegerField"), "%s::bigint[]")
     | {"BinaryField": "%s::bytea[]"},
 )
 """How an array of a field's values stands in a statement, by the field's internal type."""

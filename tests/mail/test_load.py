@@ -1,6 +1,7 @@
-"""Delivery under load: three threads in each worker, several workers, and none lost or doubled between them."""
+"""Delivery under load: several workers, a database that takes its time or goes, and none lost or doubled."""
 
 import contextlib
+import os
 import threading
 from collections import Counter
 
@@ -194,7 +195,7 @@ def test_a_database_that_ends_all_connections_loses_and_doubles_none(tmp_path, m
 
 
 def test_a_mistake_while_recording_sends_nothing_twice(tmp_path, monkeypatch):
-    """A thread of its own meets an error that nobody foresaw: what was sent by then is known by the journal."""
+    """Recording meets an error that nobody foresaw: what was sent by then is known by the journal."""
     queue(make_shop(), range(300))
     record = recording.record
     calls = []
@@ -303,3 +304,52 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_in_flight(tmp_path):
     assert states() == {("sent", ""): sent, ("ready", ""): 600 - sent}
     assert tally.released == tally.claimed - sent
     assert list(tmp_path.glob("*/*.journal")) == []
+
+
+@pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="SQLite works in this process")
+def test_mails_leave_while_the_database_takes_its_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "_RECORD_AT", 10)
+    queue(make_shop(), range(200))
+    left = []
+
+    class Slow(Friends):
+        def record(self, outcomes, *, now):
+            super().record(outcomes, now=now)
+            if not left:
+                before = len(server.mails)
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_sleep(0.5)")
+                left.append(len(server.mails) - before)
+
+    with scriptedserver.running() as server:
+        finished(worker(server, tmp_path, kind=Slow()))
+
+    assert left[0] > 10
+    assert states() == {("sent", ""): 200}
+    assert set(server.copies().values()) == {1}
+
+
+@pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="SQLite works in this process")
+def test_a_mistake_while_the_database_works_ends_the_statement_first(tmp_path, monkeypatch):
+    queue(make_shop(), range(300))
+    leaving = Journal.leaving
+    calls = []
+
+    def broken(self, message_id):
+        calls.append(message_id)
+        if len(calls) == 20:
+            raise LookupError("a mistake")
+        leaving(self, message_id)
+
+    monkeypatch.setattr(Journal, "leaving", broken)
+    with scriptedserver.running() as server:
+        work = worker(server, tmp_path, size=100)
+        with pytest.raises(LookupError):
+            work.run()
+        assert connection.is_usable()
+        finished(work)
+
+    assert states() == {("sent", ""): 300}
+    # Of what was in flight on the other connections nobody knows.
+    assert set(server.copies().values()) <= {1, 2}
+    assert sum(server.copies().values()) <= 300 + 4
