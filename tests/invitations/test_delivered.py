@@ -16,7 +16,7 @@ from guestlist.stores import actions as stores
 from guestlist.stores.actors import SYSTEM
 from guestlist.stores.config import at
 from tests import make
-from tests.mail.outbox import withdrawn_by
+from tests.mail.outbox import values_by, withdrawn_by
 
 pytestmark = pytest.mark.django_db
 
@@ -264,7 +264,7 @@ def test_mail_says_who_asked_and_how_to_be_left_alone_when_a_customer_invites() 
     inviter = make.customer(view)
     one = make.invitation(inviter, address="Friend@Example.com", message="Hoi", lifetime_days=30)
 
-    values = KIND.look_up([one.pk], now=make.NOW)[one.pk]
+    values = values_by(KIND, one.pk, now=make.NOW)
 
     said = values.variables
     assert values.address == "Friend@Example.com"
@@ -292,7 +292,7 @@ def test_mail_is_impersonal_when_staff_invite() -> None:
     party = make.occasion(view.website)
     one = make.staff_invitation(view, address="Ann Lee <ann@example.com>", occasion=party)
 
-    values = KIND.look_up([one.pk], now=make.NOW)[one.pk]
+    values = values_by(KIND, one.pk, now=make.NOW)
 
     assert (values.address, values.name) == ("ann@example.com", "Ann Lee")
     said = values.variables
@@ -317,7 +317,7 @@ def test_preview_says_the_same_with_dead_links_when_nothing_was_sent() -> None:
         now=make.NOW,
     )
 
-    sent = KIND.look_up([one.pk], now=make.NOW)[one.pk].variables
+    sent = values_by(KIND, one.pk, now=make.NOW).variables
     assert set(preview) == set(sent)
     assert {name for name in sent if sent[name] != preview[name]} == {
         "invitation_url",

@@ -102,6 +102,13 @@ class Friends:
         )
 
 
+def values_by(kind: Kind, one: int, *, now: datetime.datetime) -> Values:
+    """Return what fills the mail of a kind about a subject."""
+    found = kind.look_up([one], now=now)[one]
+    assert isinstance(found, Values)
+    return found
+
+
 def withdrawn_by(kind: Kind, ids: Sequence[int], *, now: datetime.datetime) -> dict[int, str]:
     """Return the reasons for which mails of a kind are withdrawn now."""
     return {one: found for one, found in kind.look_up(ids, now=now).items() if isinstance(found, str)}

@@ -16,7 +16,7 @@ from guestlist.mail.models import Lift, LiftRequest, Message, Suppression, Suppr
 from guestlist.mail.suppression import suppressed
 from guestlist.stores.actors import NotPermitted
 from tests import make, races
-from tests.mail.outbox import withdrawn_by
+from tests.mail.outbox import values_by, withdrawn_by
 
 pytestmark = pytest.mark.django_db
 NOW, ANN = make.NOW, "ann@example.org"
@@ -232,7 +232,7 @@ def test_mail_has_its_link_made_for_it_and_no_hash_that_would_stop_it(view) -> N
     suppress(view.website, SuppressionReason.WISH)
     request = asked(view)
 
-    values = lifting.LIFT.look_up([request.pk], now=NOW)[request.pk]
+    values = values_by(lifting.LIFT, request.pk, now=NOW)
 
     assert values.address == ANN
     assert values.address_hash is None

@@ -310,7 +310,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_in_flight(tmp_path):
 def test_mails_leave_while_the_database_takes_its_time(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "_RECORD_AT", 10)
     queue(make_shop(), range(200))
-    left = []
+    left: list[int] = []
 
     class Slow(Friends):
         def record(self, outcomes, *, now):

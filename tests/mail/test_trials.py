@@ -12,7 +12,7 @@ from guestlist.mail import builtin, templates, trials, variables
 from guestlist.mail.models import Message, SenderIdentity, Template, TrialMail
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from tests import make, races
-from tests.mail.outbox import withdrawn_by
+from tests.mail.outbox import values_by, withdrawn_by
 
 pytestmark = pytest.mark.django_db
 NOW = make.NOW
@@ -56,7 +56,7 @@ def test_every_purpose_has_a_kind_with_a_code_of_its_own() -> None:
 def test_mail_goes_to_the_one_who_asked_with_everything_filled_in(view, staff, purpose, language) -> None:
     message = trial(view, staff, purpose=purpose, language=language)
 
-    values = kind_of(message).look_up([message.subject_id], now=NOW)[message.subject_id]
+    values = values_by(kind_of(message), message.subject_id, now=NOW)
 
     assert (values.address, values.name, values.address_hash) == ("mia@example.com", "Emma Clarke", None)
     assert values.language == language
@@ -70,7 +70,7 @@ def test_mail_goes_to_the_one_who_asked_with_everything_filled_in(view, staff, p
 @pytest.mark.parametrize("purpose", builtin.NAMES)
 def test_links_of_a_test_mail_lead_nowhere(view, staff, purpose) -> None:
     message = trial(view, staff, purpose=purpose)
-    values = kind_of(message).look_up([message.subject_id], now=NOW)[message.subject_id]
+    values = values_by(kind_of(message), message.subject_id, now=NOW)
     paths = {value for name, value in values.variables.items() if name.endswith("_path")}
 
     assert paths

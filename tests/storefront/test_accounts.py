@@ -15,6 +15,7 @@ from guestlist.mail.accounts import CONFIRM, RESET
 from guestlist.mail.models import Message, MessageState, SenderIdentity
 from guestlist.storefront import accounts
 from tests import make
+from tests.mail.outbox import values_by
 
 FORM = {
     "first_name": "Noor",
@@ -34,7 +35,7 @@ def words(answer):
 
 
 def path_of(kind, user):
-    return kind.look_up([user.pk], now=make.NOW)[user.pk].variables["action_path"]
+    return values_by(kind, user.pk, now=make.NOW).variables["action_path"]
 
 
 def writes(asked) -> list[str]:

@@ -15,6 +15,7 @@ from guestlist.invitations.models import Channel, Delivery, InvitationEvent, Pen
 from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Message
 from tests import make
+from tests.mail.outbox import values_by
 
 PAGE = "/invitation/"
 FRIEND = "noor@example.org"
@@ -165,7 +166,7 @@ def confirmation_path():
     from guestlist.mail.accounts import CONFIRM
 
     message = Message.objects.filter(kind=CONFIRM.code).latest("pk")
-    return CONFIRM.look_up([message.subject_id], now=make.NOW)[message.subject_id].variables["action_path"]
+    return values_by(CONFIRM, message.subject_id, now=make.NOW).variables["action_path"]
 
 
 def test_friend_lands_on_the_occasions_page_when_confirming_a_copied_link(emma, now) -> None:

@@ -12,6 +12,7 @@ from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import InvitationEvent
 from guestlist.mail.models import Message, MessageState, Suppression
 from tests import make
+from tests.mail.outbox import values_by
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("trust-17")]
 FRIEND, FIELD = "noor@example.org", {"List-Unsubscribe": "One-Click"}
@@ -104,7 +105,7 @@ def test_other_posts_are_no_one_click(path, body) -> None:
 
 def test_address_in_the_header_answers_the_post_itself(emma, now) -> None:
     one = make.invitation(emma, address=FRIEND, now=now)
-    url = emails.KINDS[0].look_up([one.pk], now=now)[one.pk].variables["opt_out_url"]
+    url = values_by(emails.KINDS[0], one.pk, now=now).variables["opt_out_url"]
 
     answer = Client().post(url.removeprefix(emma.store_view.base_url), FIELD)
 
