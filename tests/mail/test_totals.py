@@ -39,7 +39,7 @@ def test_totals_add_up_whatever_became_of_the_mails(send, capsys):
     run(Friends(withdrawn={4: "not_open"}), Basket(answers), size=5)
     actions.withdraw(message_ids=[Message.objects.get(subject_id=5).pk], reason="x", now=NOW)
 
-    (found,) = totals.audit()
+    (found,) = totals.audit(now=NOW)
 
     assert found.adds_up
     assert found.mails == 6
@@ -62,7 +62,7 @@ def test_totals_add_up_when_they_are_folded_and_when_a_send_is_stopped(send):
     withdrawn = ending.withdraw_stopped(kinds=[Friends()], now=NOW)
     ended = ending.finish(now=NOW)
 
-    (found,) = totals.audit()
+    (found,) = totals.audit(now=NOW)
     assert (withdrawn, ended) == (4, 1)
     assert found.adds_up
     assert found.counted[Measure.WITHDRAWN] == 4

@@ -13,7 +13,19 @@ from django.utils import timezone
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
-from guestlist.mail import accounts, brake, counting, dkim, ending, lifting, mailbox, pacing, returned, trials
+from guestlist.mail import (
+    accounts,
+    brake,
+    counting,
+    dkim,
+    ending,
+    lifting,
+    mailbox,
+    pacing,
+    purging,
+    returned,
+    trials,
+)
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
@@ -122,7 +134,7 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     lifting.forget_old(now=now)
     trials.forget_old(now=now)
     returned.forget_old(now=now)
-    return False
+    return purging.purge(now=now) == purging.AT_ONCE
 
 
 def _collect(_stopping: Callable[[], bool]) -> bool:
