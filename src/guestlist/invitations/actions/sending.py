@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from guestlist.invitations.config import Invitations
     from guestlist.mail.models import Send
 
+_CASES = 250
 _FRESH_AFTER = datetime.timedelta(days=1)
 
 
@@ -81,11 +83,13 @@ def queue(
         send=send,
     )
     mail_ids = {one.pk: message.pk for one, message in zip(invitations, messages, strict=True)}
-    free = Invitation.objects.filter(pk__in=mail_ids).exclude(delivery__in=WAITING)
-    whens = [When(pk=pk, then=Value(mail_id)) for pk, mail_id in mail_ids.items()]
-    # The condition decides when two ask at the same moment: the second finds the first one's mail and takes its own back.
-    if free.update(delivery=Delivery.QUEUED, mail_id=Case(*whens)) != len(mail_ids):
-        raise AlreadyOnItsWay
+    # The database goes through the whole CASE for each row.
+    for some in batched(mail_ids.items(), _CASES):  # noqa: B911 - the last may be shorter
+        free = Invitation.objects.filter(pk__in=[pk for pk, _mail_id in some]).exclude(delivery__in=WAITING)
+        whens = [When(pk=pk, then=Value(mail_id)) for pk, mail_id in some]
+        # The condition decides when two ask at the same moment: the second finds the first mail, and takes its own back.
+        if free.update(delivery=Delivery.QUEUED, mail_id=Case(*whens)) != len(some):
+            raise AlreadyOnItsWay
     for one in invitations:
         one.delivery, one.mail_id = Delivery.QUEUED, mail_ids[one.pk]
 
