@@ -84,7 +84,7 @@ def queue(
     )
     mail_ids = {one.pk: message.pk for one, message in zip(invitations, messages, strict=True)}
     # The database goes through the whole CASE for each row.
-    for some in batched(mail_ids.items(), _CASES):  # noqa: B911 - the last may be shorter
+    for some in batched(mail_ids.items(), _CASES):
         free = Invitation.objects.filter(pk__in=[pk for pk, _mail_id in some]).exclude(delivery__in=WAITING)
         whens = [When(pk=pk, then=Value(mail_id)) for pk, mail_id in some]
         # The condition decides when two ask at the same moment: the second finds the first mail, and takes its own back.
