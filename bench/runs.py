@@ -40,8 +40,6 @@ class Bench:
     repeats: int
     memory: int
     """Over how many mails a worker's memory is watched."""
-    ours: float = 0
-    """Mails per second against smtp-sink."""
     own: float = 0
     """Mails per second against our own sink."""
     size: int = 0

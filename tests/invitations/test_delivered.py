@@ -247,6 +247,20 @@ def test_mail_is_withdrawn_when_it_should_not_go_any_more() -> None:
     }
 
 
+def test_customer_is_mailed_where_customers_are_not_skipped_though_another_view_skips_them() -> None:
+    skipping = make.store_view()
+    greeting = make.store_view(skipping.website, path="nl")
+    make.configure("existing_account", "sign_in", greeting)
+    one, other = (
+        make.invitation(make.customer(view), address="both@example.com") for view in (skipping, greeting)
+    )
+    make.customer(skipping, email="both@example.com")
+
+    reasons = withdrawn_by(KIND, [one.pk, other.pk], now=make.NOW)
+
+    assert reasons == {one.pk: "already_customer"}
+
+
 def test_customer_is_mailed_when_invited_to_an_occasion() -> None:
     inviter = make.customer()
     one = make.invitation(inviter, occasion=make.occasion(inviter.website))

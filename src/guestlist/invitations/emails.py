@@ -50,7 +50,7 @@ class InvitationKind:
         for row in rows:
             if row.normalized is None:
                 found[row.pk] = "no_address"
-            elif joined and row.occasion_id is None and (row.website_id, row.normalized) in joined:
+            elif row.pk in joined:
                 found[row.pk] = Reason.ALREADY_CUSTOMER.value
             else:
                 found[row.pk] = _values(row, shops[row.store_view_id], minter)
@@ -138,15 +138,16 @@ class _Shop:
         )
 
 
-def _customers_by_now(rows: list[_Row]) -> set[tuple[int, str]]:
-    """Return website and address of those that are a customer's by now; invited to no occasion, they would only sign in."""
+def _customers_by_now(rows: list[_Row]) -> set[int]:
+    """Return the ids of those whose addressee is a customer by now; invited to no occasion, they would only sign in."""
     wanted = [row for row in rows if row.occasion_id is None and row.normalized is not None]
     if not wanted:
         return set()
-    known = Customer.objects.known().filter(
+    customers = Customer.objects.known().filter(
         website__in={row.website_id for row in wanted}, email__any_of={row.normalized for row in wanted}
     )
-    return {(website_id, email or "") for website_id, email in known.values_list("website_id", "email")}
+    known = set(customers.values_list("website_id", "email"))
+    return {row.pk for row in wanted if (row.website_id, row.normalized) in known}
 
 
 def _values(row: _Row, shop: _Shop, minter: links.Minter) -> Values:

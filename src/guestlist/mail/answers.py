@@ -57,11 +57,6 @@ class Answer(NamedTuple):
     """When the server named a time to try again."""
 
 
-def taken(text: bytes) -> Answer:
-    """Return what 250 to the content of a mail means: the server has it."""
-    return Answer(Result.ACCEPTED, *code_and_text(250, text))
-
-
 def of_sender(code: int, text: bytes) -> Answer:
     """Return what an answer to MAIL FROM means."""
     shown, words = code_and_text(code, text)

@@ -271,11 +271,7 @@ class Round:
         data = line.pending + out if line.pending else out
         try:
             while data:
-                sent = line.socket.send(data)
-                if sent == len(data):
-                    data = b""
-                    break
-                data = data[sent:]
+                data = data[line.socket.send(data) :]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
         except OSError as error:

@@ -196,7 +196,11 @@ class Conversation:
     def _content_answered(self, code: int, text: bytes) -> None:
         sent, self._sent = self._sent, None
         assert sent is not None
-        answer = answers.taken(text) if code == _OK else answers.of_recipient(code, text)
+        answer = (
+            Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
+            if code == _OK
+            else answers.of_recipient(code, text)
+        )
         self.supply.answered(sent, answer)
 
     def _data_answered(self, code: int, text: bytes, out: list[bytes]) -> None:

@@ -52,7 +52,7 @@ def look_up(
     """Return the mails that are still to be sent, in order, and what became of the others: withdrawn, suppressed."""
     settled: list[Outcome] = []
     values: dict[int, Values] = {}
-    for code in {row.kind for row in rows}:
+    for code in sorted({row.kind for row in rows}):
         of_kind = [row for row in rows if row.kind == code]
         if code in kinds:
             _look_up(of_kind, kinds[code], now, values, settled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Q
 
-from guestlist.mail.models import Attempt, Message, MessageState, Send
+from guestlist.mail.models import Attempt, Message, MessageState
 
 if TYPE_CHECKING:
     import datetime
@@ -42,8 +42,3 @@ def purge(*, now: datetime.datetime) -> int:
     with transaction.atomic():
         Attempt.objects.filter(message__in=ids).delete()
         return Message.objects.filter(pk__in=ids, state__in=_OVER).delete()[0]
-
-
-def is_whole(send: Send, *, now: datetime.datetime) -> bool:
-    """Tell whether all rows of a send are still there."""
-    return send.finished_at is None or send.finished_at >= now - KEPT

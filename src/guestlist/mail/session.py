@@ -25,7 +25,7 @@ from guestlist.stores import memory, waiting
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from guestlist.mail.delivery import Delivery
     from guestlist.mail.kinds import Row
@@ -113,6 +113,7 @@ class Session:
         self.some_off = False
         """Whether there is any mail in hand that may not leave."""
         self.ended = False
+        """What `_ends` said last: `take` asks for each mail, and whoever stops a worker can wait for a turn."""
         self.least_lease = LEAST_LEASE + timedelta(seconds=delivery.transport.patience)
         self.looked_at = time.monotonic()
         self.settled_since = 0.0
@@ -316,7 +317,13 @@ class Session:
             _settled(*self.answers.popleft()) for _ in range(min(len(self.answers), _AT_ONCE - len(some)))
         ]
         try:
-            outcomes = self._written(some)
+            outcomes = recording.record(
+                some,
+                kinds=self.delivery.kinds,
+                worker=self.delivery.worker,
+                now=self.delivery.clock(),
+                jitter=self.delivery.jitter,
+            )
         except BaseException as error:
             # They stay settled, or they would be put back to the queue.
             self.settled.extendleft(reversed(some))
@@ -334,12 +341,6 @@ class Session:
             self.delivery.journal.recorded(ids)
         self._forget(ids)
         self.tally.count(outcomes)
-
-    def _written(self, some: Sequence[Settled]) -> list[Outcome]:
-        delivery = self.delivery
-        return recording.record(
-            some, kinds=delivery.kinds, worker=delivery.worker, now=delivery.clock(), jitter=delivery.jitter
-        )
 
     def _stop_senders(self) -> None:
         """Stop the senders that the server refuses, whoever they write to."""

@@ -65,8 +65,8 @@ def audit(*, now: datetime.datetime) -> list[Audit]:
         for row in rows:
             measure = counting.of_row(row["state"], row["was_tried"])
             counted.setdefault(row["send"], Counter())[measure] += row["count"]
-        sends = [one for one in Send.objects.order_by("pk") if purging.is_whole(one, now=now)]
-        ids = [one.pk for one in sends]
+        whole = Send.objects.exclude(finished_at__lt=now - purging.KEPT).order_by("pk")
+        ids = list(whole.values_list("pk", flat=True))
         kept = counting.totals(send_ids=ids)
     return [
         Audit(

@@ -6,7 +6,6 @@ four such questions for each batch.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Field
@@ -35,18 +34,17 @@ class AnyOf(Lookup):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         """Ask with one array."""
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY({ARRAYS[self.lhs.output_field.get_internal_type()]})", [
-            *parameters,
-            array(self.rhs),
-        ]
+        kind = _ELEMENTS.get(self.lhs.output_field.get_internal_type(), "text")
+        return f"{left} = ANY(%s::{kind}[])", [*parameters, array(self.rhs)]
 
 
-ARRAYS = defaultdict(
-    lambda: "%s::text[]",
-    dict.fromkeys(("BigAutoField", "BigIntegerField", "IntegerField"), "%s::bigint[]")
-    | {"BinaryField": "%s::bytea[]"},
-)
-"""How an array of a field's values stands in a statement, by the field's internal type."""
+_ELEMENTS = {
+    "BigAutoField": "bigint",
+    "BigIntegerField": "bigint",
+    "IntegerField": "bigint",
+    "BinaryField": "bytea",
+}
+"""PostgreSQL's type of a field's values, by the field's internal type; of all others it is text."""
 
 
 def array(values: Iterable[int] | Iterable[str] | Iterable[bytes]) -> str:
