@@ -49,4 +49,5 @@ def test_each_type_of_field_is_found_as_by_in():
     }
     assert list(Website.objects.filter(code__any_of={websites[1].code, "none"})) == [websites[1]]
     assert Suppression.objects.filter(address_hash__any_of={b"\x01" * 16, b"\x09" * 16}).count() == 1
+    assert Suppression.objects.filter(website__any_of={websites[0].pk, websites[1].pk}).count() == 2
     assert not Website.objects.filter(pk__any_of=set()).exists()

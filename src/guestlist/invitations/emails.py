@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import FilteredRelation, Q
 from django.utils import formats, translation
 
 from guestlist.customers.models import Customer
@@ -40,20 +41,27 @@ class InvitationKind:
         """
         found: dict[int, Values | str] = dict.fromkeys(ids, "not_open")
         # Rows, not objects: seven tables' worth of objects for each mail would take longer than all the rest.
-        due = Invitation.objects.filter(pk__any_of=set(ids), delivery__in=_DUE)
-        rows = [_Row._make(row) for row in due.values_list(*_COLUMNS)]
-        views = memory.store_views({row.store_view_id for row in rows})
+        wanted = set(ids)
+        due = Invitation.objects.filter(pk__any_of=wanted, delivery__in=_DUE).alias(
+            # The ids again: else PostgreSQL, which carries no list over to what is joined, may read these tables whole
+            # (11 ms for 1,000 of 60,000, and 1 ms so).
+            its_address=FilteredRelation("address", condition=Q(address__pk__any_of=wanted)),
+            its_note=FilteredRelation("note", condition=Q(note__pk__any_of=wanted)),
+        )
+        rows: list[_Row] = list(due.values_list(*_COLUMNS))
+        views = memory.store_views({row[_STORE_VIEW] for row in rows})
         configs = config.resolve_each(Invitations, list(views.values()))
         shops = {pk: _Shop.of(view, configs[pk], now) for pk, view in views.items()}
-        joined = _customers_by_now([row for row in rows if shops[row.store_view_id].skips_customers])
+        joined = _customers_by_now(rows, skipping={pk for pk, shop in shops.items() if shop.skips_customers})
         minter = links.Minter()
         for row in rows:
-            if row.normalized is None:
-                found[row.pk] = "no_address"
-            elif row.pk in joined:
-                found[row.pk] = Reason.ALREADY_CUSTOMER.value
+            pk = row[_PK]
+            if row[_NORMALIZED] is None:
+                found[pk] = "no_address"
+            elif pk in joined:
+                found[pk] = Reason.ALREADY_CUSTOMER.value
             else:
-                found[row.pk] = _values(row, shops[row.store_view_id], minter)
+                found[pk] = _values(row, shops[row[_STORE_VIEW]], minter)
         return found
 
     def hashes(self, ids: Collection[int]) -> Mapping[int, bytes]:
@@ -77,38 +85,17 @@ _DUE = frozenset({*WAITING, Delivery.IN_DOUBT})
 """Ending an invitation takes its mail back, and staff's resend of an ended one queues it again: delivery tells."""
 
 
-class _Row(NamedTuple):
-    """What a mail is made from."""
-
-    pk: int
-    website_id: int
-    store_view_id: int
-    link_generation: int
-    address_hash: bytes | None
-    normalized: str | None
-    typed: str | None
-    name: str | None
-    message: str | None
-    inviter_id: int | None
-    inviter_first_name: str | None
-    inviter_last_name: str | None
-    inviter_email: str | None
-    occasion_id: int | None
-    occasion: str | None
-    closes_at: datetime.datetime | None
-
-
+# In this order; to make a named tuple of each row takes longer than to make its links.
 _COLUMNS = (
     "pk",
     "website",
     "store_view",
     "link_generation",
     "address_hash",
-    "address__normalized",
-    "address__typed",
-    "address__name",
-    "note__message",
-    "inviter",
+    "its_address__normalized",
+    "its_address__typed",
+    "its_address__name",
+    "its_note__message",
     "inviter__first_name",
     "inviter__last_name",
     "inviter__email",
@@ -116,6 +103,13 @@ _COLUMNS = (
     "occasion__title",
     "occasion__closes_at",
 )
+_PK = _COLUMNS.index("pk")
+_WEBSITE = _COLUMNS.index("website")
+_STORE_VIEW = _COLUMNS.index("store_view")
+_NORMALIZED = _COLUMNS.index("its_address__normalized")
+_OCCASION = _COLUMNS.index("occasion")
+type _Row = tuple[Any, ...]
+"""What a mail is made from, the columns in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +132,30 @@ class _Shop:
         )
 
 
-def _customers_by_now(rows: list[_Row]) -> set[int]:
-    """Return the ids of those whose addressee is a customer by now; invited to no occasion, they would only sign in."""
-    wanted = [row for row in rows if row.occasion_id is None and row.normalized is not None]
+def _customers_by_now(rows: Sequence[_Row], *, skipping: Collection[int]) -> set[int]:
+    """Return the ids of those whose addressee is a customer by now, in store views that skip them.
+
+    Invited to no occasion, they would only sign in.
+    """
+    wanted = {
+        row[_PK]: (row[_WEBSITE], row[_NORMALIZED])
+        for row in rows
+        if row[_STORE_VIEW] in skipping and row[_OCCASION] is None and row[_NORMALIZED] is not None
+    }
     if not wanted:
         return set()
     customers = Customer.objects.known().filter(
-        website__in={row.website_id for row in wanted}, email__any_of={row.normalized for row in wanted}
+        website__in={website for website, _address in wanted.values()},
+        email__any_of={address for _website, address in wanted.values()},
     )
     known = set(customers.values_list("website_id", "email"))
-    return {row.pk for row in wanted if (row.website_id, row.normalized) in known}
+    return {pk for pk, one in wanted.items() if one in known} if known else set()
 
 
 def _values(row: _Row, shop: _Shop, minter: links.Minter) -> Values:
-    # Unpacked: to look each field up by its name takes longer than to make the mail's links.
     # fmt: off
-    (pk, website_id, _view, generation, address_hash, _normalized, typed, name,
-     message, _inviter, first_name, last_name, email, _occasion, occasion, closes_at) = row
+    (pk, website_id, _view, generation, address_hash, _normalized, typed, name, message,
+     first_name, last_name, email, _occasion, occasion, closes_at) = row
     # fmt: on
     hashed = bytes(address_hash or b"")
     link = minter.link(pk, generation=generation, channel=Channel.MAIL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -62,6 +63,10 @@ _SETTLE = f"""
 """  # noqa: S608
 
 
+# What `Row._make` does but for counting the columns, in a fifth of the time.
+_row = partial(tuple.__new__, Row)
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """Where mail waits: the single mails of a sender, or a bulk send."""
@@ -108,7 +113,7 @@ def claim(
         if connection.vendor == "postgresql":
             sql = _CLAIM_POSTGRESQL.replace("SEND", which)
             cursor.execute(sql, [lease_until, worker, lane.sender.pk, now, limit])
-            rows = [Row._make(row) for row in cursor.fetchall()]
+            rows = list(map(_row, cursor.fetchall()))
         else:
             adapt = connection.ops.adapt_datetimefield_value
             sql = _CLAIM_SQLITE.replace("SEND", which)
@@ -136,6 +141,8 @@ def settle(*, ids: Sequence[int], worker: str, state: MessageState, code: str) -
         else:
             marks = ", ".join(["%s"] * len(ids))
             cursor.execute(_SETTLE.replace("IDS", f"IN ({marks})"), [state, code, worker, *ids])
+        if cursor.rowcount == len(ids):
+            return set(ids)
         return {row[0] for row in cursor.fetchall()}
 
 

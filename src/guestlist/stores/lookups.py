@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Field
+from django.db.models import Field, ForeignKey
 from django.db.models.lookups import In, Lookup
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ class AnyOf(Lookup):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         """Ask with one array."""
         left, parameters = self.process_lhs(compiler, connection)
-        kind = _ELEMENTS.get(self.lhs.output_field.get_internal_type(), "text")
+        field = self.lhs.output_field
+        if isinstance(field, ForeignKey):
+            field = field.target_field
+        kind = _ELEMENTS.get(field.get_internal_type(), "text")
         return f"{left} = ANY(%s::{kind}[])", [*parameters, array(self.rhs)]
 
 
@@ -48,17 +51,24 @@ _ELEMENTS = {
 
 
 def array(values: Iterable[int] | Iterable[str] | Iterable[bytes]) -> str:
-    """Return a PostgreSQL array as text (manual, 8.15.2), to be cast; the driver takes five times as long for each value."""
-    return "{" + ",".join([_element(value) for value in values]) + "}"
+    """Return a PostgreSQL array as text (manual, 8.15.2), to be cast; the driver takes five times as long for each value.
+
+    All values are of one type.
+    """
+    listed: list[Any] = list(values)
+    if listed and isinstance(listed[0], int):
+        return f"{{{str(listed)[1:-1]}}}"
+    return "{" + ",".join([_element(value) for value in listed]) + "}"
 
 
-def _element(value: int | str | bytes) -> str:
+def _element(value: str | bytes) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
-    return str(value) if isinstance(value, int) else f'"\\\\x{bytes(value).hex()}"'
+    return f'"\\\\x{bytes(value).hex()}"'
 
 
 def register() -> None:
     """Make the lookup known to all fields."""
     Field.register_lookup(AnyOf)
+    ForeignKey.register_lookup(AnyOf)  # relations have only the lookups that are meant for them

@@ -89,6 +89,8 @@ def leave(
             sql = _LEAVE_SQLITE.replace("IDS", ", ".join(["%s"] * len(ids)))
             sql = sql.replace("DELIVERIES", ", ".join(["%s"] * len(_MAY_LEAVE)))
             cursor.execute(sql, [*sets, *ids, Status.NOT_SENT, *_MAY_LEAVE])
+        if cursor.rowcount == len(ids):
+            return list(ids)
         return sorted(row[0] for row in cursor.fetchall())
 
 
