@@ -178,24 +178,41 @@ GUESTLIST_DNS_SERVER = _environment("GUESTLIST_DNS_SERVER")
 # --- Database ----------------------------------------------------------------------------------------------------------
 
 
+_LIMITS = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 30_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""Seconds, the second one milliseconds. By themselves the driver waits 130 seconds for a server, and the kernel 15 minutes
+for one that has gone away; a lease of the delivery is over after 5."""
+
+
 def _database(url: str) -> dict[str, Any]:
-    if not url:
-        DATA.mkdir(parents=True, exist_ok=True)
-        file = DATA / "guestlist.sqlite3"
-        if not file.exists():
-            # Addresses and sessions are its owner's alone; SQLite's files beside it get the same mode.
-            file.touch(mode=0o600)
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": file,
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000",
-            },
-            # Threads share a file, not the memory of one connection: races must be real in tests too.
-            "TEST": {"NAME": DATA / "test.sqlite3"},
-        }
+    return _postgresql(url) if url else _sqlite()
+
+
+def _sqlite() -> dict[str, Any]:
+    DATA.mkdir(parents=True, exist_ok=True)
+    file = DATA / "guestlist.sqlite3"
+    if not file.exists():
+        # Addresses and sessions are its owner's alone; SQLite's files beside it get the same mode.
+        file.touch(mode=0o600)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": file,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000",
+        },
+        # Threads share a file, not the memory of one connection: races must be real in tests too.
+        "TEST": {"NAME": DATA / "test.sqlite3"},
+    }
+
+
+def _postgresql(url: str) -> dict[str, Any]:
     try:
         parts = urlsplit(url)
         port = str(parts.port or "")
@@ -218,7 +235,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": query.pop("port", port),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": query,
+        "OPTIONS": _LIMITS | query,
     }
 
 
