@@ -301,7 +301,7 @@ def test_a_message_arrives_as_it_was_written(message, words):
     assert_within_limits(raw)
 
 
-@pytest.mark.parametrize("message", ["Hi", "x" * 75, "x" * 76, "é" * 25 + "x"])
+@pytest.mark.parametrize("message", ["Hi", ".", "x" * 75, "x" * 76, "é" * 25 + "x"])
 @pytest.mark.parametrize("ending", ["", "\n", "\n\n", " ", "\n "])
 @pytest.mark.parametrize(
     "text", ["{{ message }}", "a {{ message }}", "a\n{{ message }}\n", "{{ message }}{{ message }}"]
@@ -345,6 +345,26 @@ def test_a_recipient_is_that_of_the_long_way(name, address):
 )
 def test_a_link_that_is_long_or_odd_is_the_same(url):
     assert_same(values_of(invitation_url=url, decline_url=url), template="staff")
+
+
+@pytest.mark.parametrize("dot", range(60, 160))
+@pytest.mark.parametrize("dots", [".", "..", "." * 90])
+def test_no_line_begins_with_a_dot_of_a_link(dot, dots):
+    url = f"https://{'a' * (dot - 8)}{dots}b.example/invitation/x"
+
+    assert_same(values_of(invitation_url=url, decline_url=url), template="staff")
+    assert b"\r\n." not in filled(values_of(invitation_url=url, decline_url=url), template="staff")
+
+
+@given(
+    url=st.from_regex(r"https?://[a.]{50,150}", fullmatch=True),
+    message=st.text(st.sampled_from("a. \n="), max_size=200),
+    name=st.text(st.sampled_from("a. "), max_size=100),
+)
+def test_no_line_begins_with_a_dot_whatever_the_values_are(url, message, name):
+    values = values_of(invitation_url=url, opt_out_url=url, message=message, inviter_name=name)
+
+    assert_same(values, template="staff", to_name=name)
 
 
 @pytest.mark.parametrize("part", ["text", "html"])

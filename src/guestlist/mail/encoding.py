@@ -31,8 +31,8 @@ _LINE = 75
 _PLAIN = re.compile(r"(?!\.)[ !#-%(-;?-~]{1,75}")
 # Looking for those to double them on the wire (RFC 5321, 4.5.2) would take half as long as filling a mail.
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
-# The same of what both the body and List-Unsubscribe take as an address of the web.
-_PLAIN_URL = re.compile(r"https?://[!#-%*-;?-\[\]-~]{1,140}")
+# The same of what both the body and List-Unsubscribe take as an address of the web; where it is folded stands no dot.
+_PLAIN_URL = re.compile(r"(?!.{75}\.)https?://[!#-%*-;?-\[\]-~]{1,140}")
 # What the library leaves alone: no encoded words, no quoting.
 _PLAIN_SUBJECT = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)*")
@@ -54,6 +54,8 @@ def quoted_printable(text: str) -> bytes:
 
 def ended(encoded: bytes) -> bytes:
     """Return a piece of a body in quoted-printable with a line end behind it, unless there is one."""
+    if encoded.endswith(SOFT_BREAK):
+        return encoded + b"\r\n"
     # A space may be its last character, which at the end of a line would be lost.
     return encoded if encoded.endswith(b"\r\n") else encoded + SOFT_BREAK + b"\r\n"
 
