@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from guestlist import addresses
 from guestlist.addresses import MalformedAddress
 from guestlist.mail import encoding, letters
-from guestlist.mail.letters import Letter, UnusableHeader, build, mailbox
+from guestlist.mail.letters import INTERNATIONAL, POLICY, Letter, UnusableHeader, build, mailbox
 from guestlist.mail.templates import Rendered
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
@@ -199,6 +199,79 @@ def test_any_name_arrives_as_one_recipient_and_adds_no_header(name):
 
     assert [found.addr_spec for found in mail["To"].addresses] == ["noor@friend.example"]
     assert mail.keys() == received(build(letter())).keys()
+
+
+HOSTILE_NAMES = [
+    "evil@attacker.example, Anna Maria de Vries van den Berg en Dal tot Nijmegen a",
+    f'"evil@attacker.example, {chr(92) * 74}"',
+    f"evil@attacker.example, {'" ' * 30}",
+    "<evil@attacker.example>, " * 5,
+    "evil@attacker.example, Zoë " + "van den Berg " * 8,
+    "Friends: evil@attacker.example; " + "x" * 98,
+    f"{'a' * 60}, evil@attacker.example, b",
+]
+
+
+def assert_one(mail, header):
+    for reader in (default, INTERNATIONAL):
+        found = email.message_from_bytes(mail, policy=reader)[header]
+        assert not found.groups[1:]
+        assert [one.addr_spec for one in found.addresses] == ["noor@friend.example"]
+
+
+@pytest.mark.requirement("trust-12")
+@pytest.mark.parametrize("policy", [POLICY, INTERNATIONAL])
+@pytest.mark.parametrize(
+    ("field", "header"), [("recipient", "To"), ("sender", "From"), ("reply_to", "Reply-To")]
+)
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_an_address_in_a_long_name_is_no_recipient(name, field, header, policy):
+    mail = build(letter(**{field: mailbox("noor@friend.example", name=name)}))
+
+    assert_one(mail.as_bytes(policy=policy), header)
+
+
+@pytest.mark.requirement("trust-12")
+@given(
+    name=st.one_of(
+        st.lists(
+            st.sampled_from(
+                [
+                    "evil@attacker.example",
+                    "<e@x.example>",
+                    ", ",
+                    '"',
+                    "\\",
+                    " ",
+                    "Anna",
+                    "é",
+                    ":",
+                    ";",
+                    "(",
+                    "a." * 9,
+                ]
+            ),
+            max_size=40,
+        ).map(lambda pieces: "".join(pieces)[:130]),
+        st.text(st.sampled_from('()<>[]:;@\\,." aé'), max_size=130),
+    )
+)
+def test_whatever_a_name_says_there_is_one_recipient(name):
+    for policy in (POLICY, INTERNATIONAL):
+        for field, header in (("recipient", "To"), ("sender", "From"), ("reply_to", "Reply-To")):
+            mail = build(letter(**{field: mailbox("noor@friend.example", name=name)}))
+            assert_one(mail.as_bytes(policy=policy), header)
+    assert_one(encoding.to_line(name, "noor@friend.example") + b"\r\n", "To")
+
+
+@pytest.mark.parametrize("name", ["J. Smit, Jr.", "Zoë B.V.", "x" * 60 + ".", 'Jan "de Boer" Smit'])
+def test_a_short_name_keeps_its_marks(name):
+    assert (
+        received(build(letter(recipient=mailbox("noor@friend.example", name=name))))["To"]
+        .addresses[0]
+        .display_name
+        == name
+    )
 
 
 @given(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_NAME = 100
 _MAX_MACHINE_HEADER = 900
+_MAX_QUOTED = 66
+"""Characters of a quoted name that surely fit on the first line, behind Reply-To too."""
 # C0, DEL, C1, what some programs read as a line end, what reorders the text around it (ASVS 1.3.11), half characters.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # The library reads an encoded word (RFC 2047) in whatever it is given, in an address too, and writes what it says.
@@ -35,6 +37,8 @@ _WEB_ADDRESS = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]+")
 # As most are: nothing in it but the domain is left to judge.
 _PLAIN_ADDRESS = re.compile(r"(?=.{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9.-]+")
 _OF_A_ROW = struct.Struct(">Qd")
+# RFC 5322, 3.2.3.
+_SPECIALS = re.compile(r'[()<>\[\]:;@\\,."]')
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -91,7 +95,7 @@ class Mailbox(NamedTuple):
         if not (_is_sound(self.name) and _is_sound(self.address)):
             raise UnusableHeader(header=name)
         try:
-            return Address(self.name[:MAX_NAME], self.local_part, self.domain)
+            return Address(_unquoted(self.name[:MAX_NAME]), self.local_part, self.domain)
         except (ValueError, IndexError):
             raise UnusableHeader(header=name) from None
 
@@ -180,6 +184,15 @@ def build(letter: Letter) -> EmailMessage:
     # Last, or the library moves it to the first part.
     mail["Content-Language"] = machine_readable("Content-Language", letter.language)
     return mail
+
+
+def _unquoted(name: str) -> str:
+    """Return a name without specials where its quoted form may not fit on a line.
+
+    The library folds that one without its quotes (CPython gh-80222), and addresses in it are recipients then.
+    """
+    quoted = len(name) + 2 + name.count('"') + name.count("\\")
+    return name if quoted <= _MAX_QUOTED else " ".join(_SPECIALS.sub(" ", name).split())
 
 
 def folded(name: str, value: str | Address) -> bytes:
