@@ -10,7 +10,8 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from guestlist import addresses
-from guestlist.mail import actions, claiming, delivery, recording, session
+from guestlist.mail import actions, claiming, delivery, recording, settling
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.models import (
     Attempt,
@@ -21,7 +22,7 @@ from guestlist.mail.models import (
     SuppressionReason,
     TemplateText,
 )
-from guestlist.mail.transport import Answer, Result, Server, SmtpTransport
+from guestlist.mail.transport import Server, SmtpTransport
 from tests import races
 from tests.mail import mailserver, supply
 from tests.mail.outbox import NOW, Basket, Clock, Friends, mail_of, make_shop, queue
@@ -195,7 +196,7 @@ def test_an_address_that_does_not_exist_is_suppressed_and_a_full_mailbox_is_not(
 
 
 def test_as_many_statements_suppress_fifty_addresses_as_one(shop, monkeypatch):
-    monkeypatch.setattr(session, "_RECORD_EVERY", 60)
+    monkeypatch.setattr(settling, "_RECORD_EVERY", 60)
     asked = []
     for batch in (range(1), range(100, 150)):
         queue(shop, batch)
@@ -291,7 +292,7 @@ def test_nothing_is_claimed_when_nothing_is_wanted(shop):
     lane = claiming.Lane(SenderIdentity.objects.get())
 
     assert claiming.claim(lane, limit=0, worker="one", now=NOW, lease_until=NOW) == []
-    assert claiming.settle(ids=[], worker="one", state=MessageState.SENT, code="") == set()
+    assert claiming.settle(ids=[], worker="one", state=MessageState.SENT, code="", now=NOW) == set()
     assert claiming.release(ids=[], worker="one") == 0
 
 
@@ -518,7 +519,7 @@ def test_an_error_puts_back_what_was_claimed(shop):
 @pytest.mark.django_db(transaction=True)
 def test_what_was_sent_is_recorded_when_the_database_comes_back(shop, monkeypatch):
     queue(shop, range(1))
-    monkeypatch.setattr(session, "_RECORD_PAUSES", (0,))
+    monkeypatch.setattr(settling, "_PAUSES", (0,))
 
     class Flaky(Friends):
         failures = 2

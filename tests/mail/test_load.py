@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 
-from guestlist.mail import counting, delivery, recording, sends, session
+from guestlist.mail import counting, delivery, recording, sends, session, settling, switches
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.models import Measure, Message, Send, SenderIdentity
@@ -103,7 +103,7 @@ def test_what_is_put_off_refused_or_withdrawn_is_told_apart_under_load(tmp_path)
 
 @pytest.mark.requirement("delivery-when-away")
 def test_a_database_that_restarts_while_outcomes_are_recorded_loses_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_RECORD_PAUSES", (0.01,))
+    monkeypatch.setattr(settling, "_PAUSES", (0.01,))
     queue(make_shop(), range(300))
 
     class Flaky(Friends):
@@ -154,7 +154,7 @@ def test_a_database_that_goes_while_mails_are_claimed_puts_nothing_at_risk(tmp_p
 @pytest.mark.requirement("delivery-when-away")
 def test_a_database_that_ends_all_connections_loses_and_doubles_none(tmp_path, monkeypatch):
     """As it does when it restarts; SQLite has nobody who could hang up."""
-    monkeypatch.setattr(session, "_RECORD_PAUSES", (0.01,))
+    monkeypatch.setattr(settling, "_PAUSES", (0.01,))
     queue(make_shop(), range(500))
     moments = iter([50, 150, 300])
     wanted = [next(moments)]
@@ -250,7 +250,7 @@ def test_nothing_more_leaves_when_the_disk_is_full(tmp_path, monkeypatch):
 @pytest.mark.requirement("delivery-when-switched")
 @pytest.mark.parametrize("switch", [sends.pause, sends.stop])
 def test_a_send_that_is_switched_off_in_the_middle_leaves_the_rest(tmp_path, switch, monkeypatch):
-    monkeypatch.setattr(session, "_LOOK_EVERY", 0)
+    monkeypatch.setattr(switches, "_EVERY", 0)
     send = make_send(make_shop(), 600)
     at_fifty, go_on = threading.Event(), threading.Event()
 
@@ -273,14 +273,14 @@ def test_a_send_that_is_switched_off_in_the_middle_leaves_the_rest(tmp_path, swi
             go_on.set()
 
         def work_is_off():
-            return any(send.pk in off[0] for off in seen)
+            return any(send.pk in off for off in seen)
 
         seen = []
         look = session.Session._look
 
         def looked(self):
             look(self)
-            seen.append(self.off)
+            seen.append(self.switches._sends_off)
 
         monkeypatch.setattr(session.Session, "_look", looked)
         results = races.together(lambda: finished(work), staff)
@@ -308,7 +308,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_in_flight(tmp_path):
 
 @pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="SQLite works in this process")
 def test_mails_leave_while_the_database_takes_its_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_RECORD_AT", 10)
+    monkeypatch.setattr(settling, "_RECORD_AT", 10)
     queue(make_shop(), range(200))
     left: list[int] = []
 
@@ -347,6 +347,8 @@ def test_a_mistake_while_the_database_works_ends_the_statement_first(tmp_path, m
         with pytest.raises(LookupError):
             work.run()
         assert connection.is_usable()
+        # What was not answered when the connections were closed waits a minute.
+        work.clock.forward(minutes=2)
         finished(work)
 
     assert states() == {("sent", ""): 300}

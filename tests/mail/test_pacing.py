@@ -85,7 +85,7 @@ def test_what_did_not_leave_is_given_back():
     limit = Limit("all", per_second=10, per_day=10)
     take(limit)
 
-    pacing.give_back([limit], count=4, now=NOW)
+    pacing.give_back({limit: 4}, now=NOW)
 
     assert take(limit) == 4
     assert take(limit) == 0

@@ -37,6 +37,7 @@ def asked(sql, *parameters):
 def test_a_statement_that_takes_its_time_leaves_time_for_something_else():
     done = []
     watch = Watch(lambda: done.append(1))
+    connection.ensure_connection()
 
     with waiting.meanwhile(watch):
         assert asked("SELECT 7, pg_sleep(0.1)")[0][0] == 7
@@ -50,6 +51,7 @@ def test_a_statement_that_takes_its_time_leaves_time_for_something_else():
 
 @on_postgresql
 def test_transactions_and_large_answers_are_as_ever():
+    connection.ensure_connection()
     with waiting.meanwhile(Watch()), transaction.atomic():
         assert len(asked("SELECT repeat('x', 1000) FROM generate_series(1, 5000)")) == 5000
         with pytest.raises(DatabaseError), transaction.atomic():
@@ -64,18 +66,48 @@ def test_the_database_cannot_be_asked_while_it_is_waited_for():
     def ask():
         try:
             asked("SELECT 1")
-        except RuntimeError as error:
-            errors.append(str(error))
+        except waiting.DatabaseBusyError as error:
+            errors.append(error)
 
+    connection.ensure_connection()
     with waiting.meanwhile(Watch(ask)):
         assert asked("SELECT 7, pg_sleep(0.05)")[0][0] == 7
 
-    assert "while it is waited for" in errors[0]
+    assert errors
+
+
+@on_postgresql
+def test_a_mistake_meanwhile_leaves_no_connection_in_the_middle_of_a_statement():
+    class Stopped(BaseException):
+        pass
+
+    def stop():
+        raise Stopped
+
+    connection.ensure_connection()
+    with waiting.meanwhile(Watch(stop)), pytest.raises(Stopped):
+        asked("SELECT 7, pg_sleep(0.1)")
+
+    assert not connection.is_usable()
+    connection.close()
+    assert asked("SELECT 8") == [(8,)]
+
+
+@on_postgresql
+def test_nothing_else_is_done_while_connecting():
+    watch = Watch()
+    connection.close()
+
+    with waiting.meanwhile(watch):
+        assert asked("SELECT 7, pg_sleep(0.05)")[0][0] == 7
+
+    assert not watch.events
 
 
 @on_postgresql
 def test_a_connection_that_broke_is_made_anew_without_it():
     watch = Watch()
+    connection.ensure_connection()
     with waiting.meanwhile(watch):
         connection.close()
         assert asked("SELECT 1") == [(1,)]

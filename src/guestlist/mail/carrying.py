@@ -127,8 +127,11 @@ class Round:
         """Serve connections until a file that is none of theirs is ready for these events (`selectors.EVENT_READ`, …)."""
         self.selector.register(file, events)
         try:
-            while not self._turn(0.0 if self.supply.fill() else self._pause()):
+            # The file first: a statement that waits for us may hold locks.
+            while not self._turn(0.0):
                 self._start()
+                if not self.supply.fill() and self._turn(self._pause()):
+                    return
         finally:
             self.selector.unregister(file)
 
@@ -177,8 +180,8 @@ class Round:
         # The first one tells whether there is a server, and whether it lets us in.
         at_once = _OPENING_AT_ONCE if self.busy else 1
         for _ in range(min(wanted - len(self.busy), at_once) - self.opening):
-            self.opening += 1
             threading.Thread(target=self._open, name="smtp-open", daemon=True).start()
+            self.opening += 1
 
     def _begin(self, line: Line) -> bool:
         """Begin with a mail on a connection; false when there was none."""

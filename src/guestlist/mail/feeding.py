@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from guestlist.mail import claiming, hours, pacing
 from guestlist.mail.config import Delivery
@@ -15,7 +15,7 @@ from guestlist.stores import config
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from guestlist.mail.claiming import Lane
     from guestlist.mail.kinds import Row
@@ -62,10 +62,10 @@ class Feeder:
     _turn: int = 0
     _open: _Open | None = None
 
-    def claim(self, *, now: datetime.datetime) -> Batch | None:
-        """Lease the next batch, or return None when nothing may leave now."""
+    def claim(self, *, now: datetime.datetime, most: int | None = None) -> Batch | None:
+        """Lease the next batch, of its configured size or `most`, or return None when nothing may leave now."""
         if self._open is not None and time.monotonic() < self._open.until:
-            batch = self._claim_from(self._open, now)
+            batch = self._claim_from(self._open, most, now)
             if batch is not None:
                 return batch
         everywhere = config.resolve(Delivery, config.DEFAULT).value
@@ -75,7 +75,7 @@ class Feeder:
             limits = pacing.limits_of(lane.sender, everywhere, today=now.date())
             size = self.batch_size(lane.sender.website_id)
             self._open = _Open(lane, limits, size, time.monotonic() + _LOOK_EVERY)
-            batch = self._claim_from(self._open, now)
+            batch = self._claim_from(self._open, most, now)
             if batch is not None:
                 return batch
         self._open = None
@@ -89,12 +89,12 @@ class Feeder:
         """Single mails first, then sends: whose last turn is longest ago."""
         return sorted(lanes, key=lambda lane: self._turns.get(lane.send.pk, 0) if lane.send else -1)
 
-    def _claim_from(self, opened: _Open, now: datetime.datetime) -> Batch | None:
-        lane = opened.lane
-        granted = pacing.take(opened.limits, wanted=opened.size, is_bulk=lane.send is not None, now=now)
+    def _claim_from(self, opened: _Open, most: int | None, now: datetime.datetime) -> Batch | None:
+        lane, size = opened.lane, opened.size if most is None else min(opened.size, most)
+        granted = pacing.take(opened.limits, wanted=size, is_bulk=lane.send is not None, now=now)
         lease_until = now + LEASE
         rows = claiming.claim(lane, limit=granted, worker=self.worker, now=now, lease_until=lease_until)
-        pacing.give_back(opened.limits, count=granted - len(rows), now=now)
+        pacing.give_back(dict.fromkeys(opened.limits, granted - len(rows)), now=now)
         if not rows:
             return None
         if lane.send is not None:
@@ -106,13 +106,21 @@ class Feeder:
         return Batch(rows, lease_until, lane.send is not None, opened.limits)
 
 
-def within_domains(
-    found: Sequence[Found], *, is_bulk: bool, now: datetime.datetime
-) -> tuple[Sequence[Found], dict[datetime.datetime, list[int]]]:
-    """Return the mails that their recipients' domains may get now, and the ids of the others by when their turn comes."""
+class Shares(NamedTuple):
+    """What recipients' domains may get of a batch."""
+
+    allowed: Sequence[Found]
+    later: Mapping[datetime.datetime, list[int]]
+    """The ids of the others, by when their turn comes."""
+    limits: Mapping[int, Sequence[Limit]]
+    """What the allowed ones were taken under, by id; empty where domains have no limits."""
+
+
+def within_domains(found: Sequence[Found], *, is_bulk: bool, now: datetime.datetime) -> Shares:
+    """Share what the recipients' domains may get now among the mails to them, in their order."""
     everywhere = config.resolve(Delivery, config.DEFAULT).value
     if not pacing.limits_domains(everywhere):
-        return found, {}
+        return Shares(found, {}, {})
     by_domain: dict[str, list[Found]] = {}
     for one in found:
         by_domain.setdefault(one.domain, []).append(one)
@@ -122,12 +130,13 @@ def within_domains(
         {limit: len(by_domain[domain]) for limit, domain in limits.items()}, is_bulk=is_bulk, now=now
     )
     later: dict[datetime.datetime, list[int]] = {}
-    waiting: set[int] = set()
+    taken: dict[int, Sequence[Limit]] = {}
     for limit, grant in grants.items():
-        for position, one in enumerate(by_domain[limits[limit]][grant.count :]):
+        mails = by_domain[limits[limit]]
+        taken |= dict.fromkeys([one.row.pk for one in mails[: grant.count]], (limit,))
+        for position, one in enumerate(mails[grant.count :]):
             later.setdefault(grant.turn(position), []).append(one.row.pk)
-            waiting.add(one.row.pk)
-    return [one for one in found if one.row.pk not in waiting], later
+    return Shares([one for one in found if one.row.pk in taken], later, taken)
 
 
 def _may_start(send: Send, now: datetime.datetime) -> bool:

@@ -103,13 +103,14 @@ def take_each(wanted: Mapping[Limit, int], *, is_bulk: bool, now: datetime.datet
         }
 
 
-def give_back(limits: Sequence[Limit], *, count: int, now: datetime.datetime) -> None:
-    """Give back what was taken for mails that did not leave after all."""
-    if not limits or count < 1:
+def give_back(amounts: Mapping[Limit, int], *, now: datetime.datetime) -> None:
+    """Give back what was taken of each limit for mails that did not leave after all."""
+    some = {limit: amount for limit, amount in amounts.items() if amount > 0}
+    if not some:
         return
     with transaction.atomic():
-        paces = _locked(limits, now)
-        _spend(paces.values(), dict.fromkeys(paces, -count))
+        paces = _locked(list(some), now)
+        _spend(paces.values(), {limit.key: -amount for limit, amount in some.items()})
 
 
 def forget_old(*, now: datetime.datetime) -> int:

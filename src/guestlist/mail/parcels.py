@@ -32,13 +32,15 @@ class Parcel:
     not_after: datetime.datetime | None = None
     is_dotless: bool = False
     """Whether it is known that no line begins with a dot."""
+    has_utf8_headers: bool = False
+    """Whether an address in its headers has letters beyond ASCII, its reply-to for one."""
     returned: bool = False
     """Whether a connection that broke gave it back once already; the next time counts as a try."""
 
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address in it has letters that plain SMTP cannot carry (RFC 6531)."""
-        return not (self.sender.isascii() and self.recipient.isascii())
+        return self.has_utf8_headers or not (self.sender.isascii() and self.recipient.isascii())
 
 
 class Supply(Protocol):

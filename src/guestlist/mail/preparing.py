@@ -14,6 +14,7 @@ from guestlist.mail.models import SenderIdentity, TemplateText
 from guestlist.mail.parcels import Parcel
 from guestlist.refusal import Refusal
 from guestlist.stores import memory
+from guestlist.stores.waiting import DatabaseBusyError
 
 if TYPE_CHECKING:
     import datetime
@@ -78,6 +79,8 @@ def fill(found: Found, *, signer: Signer | None, now: datetime.datetime) -> Parc
         words = str(refusal.data.get("name") or refusal.data.get("header") or "")
         log.warning("Mail %s cannot be made: %s %s", row.pk, refusal.code, words)
         return _settled(row, Verdict.FAILED, refusal.code, now, words)
+    except DatabaseBusyError:
+        raise  # the mail is not to blame
     except Exception as error:
         log.exception("Mail %s cannot be made.", row.pk)
         return _settled(row, Verdict.FAILED, "mail_error", now, type(error).__name__)
@@ -205,6 +208,7 @@ def _parcel(
         address_hash=values.address_hash,
         not_after=values.not_after,
         is_dotless=stencil.skeleton.is_dotless(address),
+        has_utf8_headers=stencil.skeleton.is_international,
     )
 
 

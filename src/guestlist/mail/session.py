@@ -7,9 +7,9 @@ served, because threads would queue for the interpreter, and pay for each change
 from __future__ import annotations
 
 import logging
-import re
+import math
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,16 +19,16 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from guestlist.mail import claiming, feeding, pacing, preparing, recording
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
-from guestlist.mail.models import Send, SenderIdentity
-from guestlist.mail.recording import Settled
+from guestlist.mail.settling import Settling, nameless
+from guestlist.mail.switches import Switches
 from guestlist.stores import memory, waiting
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from guestlist.mail.delivery import Delivery
-    from guestlist.mail.kinds import Row
+    from guestlist.mail.pacing import Limit
     from guestlist.mail.parcels import Parcel
     from guestlist.mail.preparing import Found
     from guestlist.stores.waiting import Attend
@@ -38,30 +38,25 @@ log = logging.getLogger(__name__)
 LEAST_LEASE = timedelta(seconds=30)
 """With less than this left, beside the time that an answer may take, nothing is handed over: another worker might soon do
 the same."""
-_RECORD_AT = 500
-"""With so many outcomes they are recorded, or when the first has waited for `_RECORD_EVERY` seconds."""
-_AT_ONCE = 1_000
-"""At most so many outcomes are recorded together."""
+_AHEAD = 2.0
+"""Mails are claimed for so many seconds ahead: what waits longer here is not known as it is now, and stands in the way."""
+_LEAST = 16
+_FIRST = 100
+"""Mails that are claimed while nobody knows yet how fast they leave."""
 _IN_STOCK = 1_500
-"""With fewer mails than this before the connections, more are claimed."""
+"""Never more than this before the connections and another batch."""
+_MEASURED_AT = 0.05
+_MEASURE_EVERY = 0.25
+_ASK_AGAIN = 1.0
+"""Seconds after which a queue that was empty is asked again while mails are still under way."""
 _FILLED = 1_000
 """At most so many mails are filled in ahead of the connections."""
 _SLICE = 64
 """Mails that are filled in at a time, because the processor is quicker at more of the same; connections wait meanwhile."""
-_RECORD_EVERY = 0.05
-_LOOK_EVERY = 0.25
-"""Seconds between looks at the switches of what is under way: pause, stop, hold."""
 _REMEMBERED = 1.0
 """Seconds for which options, templates and senders may be older than what is configured."""
 _LONGEST_SESSION = 60.0
 """Seconds after which nothing more is claimed, so that nothing is kept for ever."""
-_VERDICTS = {
-    Result.ACCEPTED.value: Verdict.ACCEPTED,
-    Result.DEFERRED.value: Verdict.DEFERRED,
-    Result.BOUNCED.value: Verdict.BOUNCED,
-    Result.FAILED.value: Verdict.FAILED,
-}
-_RECORD_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(slots=True)
@@ -91,42 +86,36 @@ class Session:
         self.tally = tally
         self.stop = stop
         self.batches_left = most_batches
-        self.until = time.monotonic() + _LONGEST_SESSION
+        now = time.monotonic()
+        self.until = now + _LONGEST_SESSION
         self.fed = False
-        """Nothing more is claimed."""
+        """Whether there was nothing to claim any more."""
+        self.ask_again = math.inf
         self.failure: Exception | None = None
         self.found: deque[Found] = deque()
         self.ready: deque[Parcel] = deque()
-        self.answers: deque[tuple[Parcel, Answer, datetime.datetime]] = deque()
-        self.settled: deque[Settled] = deque()
-        """What came of mails that never left."""
         self.refusals: deque[tuple[Parcel, Answer]] = deque()
         self.leave_until: dict[int, datetime.datetime] = {}
         """What is leased to this worker: until when each mail may leave, at the latest."""
+        self.limits: dict[int, list[Limit]] = {}
+        """What it was taken under, for what goes back; most shops have no limits."""
         self.under_way: dict[int, Parcel] = {}
-        self.sends: set[int] = set()
-        self.senders: set[int] = set()
-        self.off: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
-        self.refused: set[int] = set()
-        self.too_old: datetime.datetime | None = None
-        """What had to leave by then is not handed over any more."""
-        self.some_off = False
-        """Whether there is any mail in hand that may not leave."""
+        self.switches = Switches()
+        self.settling = Settling(delivery, stop)
+        self.rate = _FIRST / _AHEAD
+        """Mails a second that were answered lately."""
+        self.answers = 0
+        """How many since it was measured."""
+        self.measured_at, self.measure_at = now, now + _MEASURED_AT
         self.ended = False
         """What `_ends` said last: `take` asks for each mail, and whoever stops a worker can wait for a turn."""
         self.least_lease = LEAST_LEASE + timedelta(seconds=delivery.transport.patience)
-        self.looked_at = time.monotonic()
-        self.settled_since = 0.0
-        """When the first that is not recorded yet was settled; 0 while there is none."""
-        self.record_tries = 0
 
     def run(self) -> None:
         """Deliver; whatever happens, what was not handed over is put back."""
         with memory.using(memory.Memory(_REMEMBERED)):
             try:
-                self.work()
-                if self.found or self.ready:
-                    self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
+                self._carry()
                 self._finish()
             finally:
                 self._release()
@@ -137,13 +126,15 @@ class Session:
 
     def take(self) -> Parcel | None:
         """Return the next mail, or None when there is none right now."""
+        if not self.switches.are_fresh:
+            return None
         while self.ready or self.fill():
             if self.ended:
                 return None
             if not self.ready:
                 continue  # none of those could be made
             parcel = self.ready.popleft()
-            if not (self.some_off and self._is_off(parcel.row)):
+            if not (self.switches.any_off and self._is_off(parcel.row.pk, parcel)):
                 self.under_way[parcel.row.pk] = parcel
                 return parcel
             # It stays in hand, and is put back with the rest.
@@ -151,12 +142,8 @@ class Session:
 
     def waiting(self) -> int:
         """Return about how many could be taken right now."""
-        if self._ends():
+        if self._ends() or not self.switches.are_fresh:
             return 0
-        while self.ready and self._is_off(self.ready[0].row):
-            self.ready.popleft()
-        while not self.ready and self.found and self._is_off(self.found[0].row):
-            self.found.popleft()
         return len(self.ready) + len(self.found)
 
     def over(self) -> bool:
@@ -165,16 +152,16 @@ class Session:
 
     def may_leave(self, parcel: Parcel) -> bool:
         """Tell whether the mail may be handed over now, and write down that it is."""
-        if self.failure is not None or (self.some_off and self._is_off(parcel.row)):
+        pk = parcel.row.pk
+        if self.failure is not None or (self.switches.any_off and self._is_off(pk, parcel)):
             return False
         # The answer must come while the mail is still ours: else another worker may take it for lost meanwhile.
-        if self.delivery.clock() > self.leave_until[parcel.row.pk]:
-            self.too_old = self.leave_until[parcel.row.pk]
-            self.some_off = True
+        if self.delivery.clock() > self.leave_until[pk]:
+            self.switches.too_late(self.leave_until[pk])
             return False
         if self.delivery.journal is not None:
             try:
-                self.delivery.journal.leaving(parcel.row.pk)
+                self.delivery.journal.leaving(pk)
             except OSError as error:
                 log.error("The journal cannot be written, no mail leaves: %s", error)  # noqa: TRY400
                 self.failure = error
@@ -183,26 +170,26 @@ class Session:
 
     def answered(self, parcel: Parcel, answer: Answer) -> None:
         """Take what came of a mail."""
-        del self.under_way[parcel.row.pk]
+        pk = parcel.row.pk
         if self.delivery.journal is not None:
             accepted = answer.result is Result.ACCEPTED
             code = int(answer.code) if answer.code.isdigit() else 0
-            self.delivery.journal.answered(parcel.row.pk, code, accepted=accepted)
+            self.delivery.journal.answered(pk, code, accepted=accepted)
         if answer.result is Result.UNREACHABLE:
             self.tally.unreachable = answer.text or answer.code
-            return
-        answer = _nameless(answer, parcel.recipient)
-        if answer.result is Result.REFUSED_US:
-            self.refused.add(parcel.row.sender_id)
-            self.some_off = True
-            self.refusals.append((parcel, answer))
-            return
-        self.answers.append((parcel, answer, self.delivery.clock()))
+        elif answer.result is Result.REFUSED_US:
+            self.switches.refuse(parcel.row.sender_id)
+            self.refusals.append((parcel, nameless(answer, parcel.recipient)))
+        else:
+            self.answers += 1
+            self.settling.answered(parcel, nameless(answer, parcel.recipient))
+        del self.under_way[pk]
 
     def give_back(self, parcel: Parcel) -> None:
         """Take back a mail that was not handed over: it is put back to the queue with the rest, or tried again."""
-        del self.under_way[parcel.row.pk]
-        if parcel.returned and not self._is_off(parcel.row) and not self.stop():
+        pk = parcel.row.pk
+        del self.under_way[pk]
+        if parcel.returned and not self._is_off(pk, parcel) and not self.stop():
             self.ready.append(parcel)
 
     def work(self, attend: Attend | None = None) -> bool:
@@ -226,29 +213,41 @@ class Session:
         if self._ends() or not self.found or len(self.ready) >= _FILLED:
             return False
         now = self.delivery.clock()
+        single: list[Parcel] = []
         for _ in range(min(_SLICE, len(self.found))):
             made = preparing.fill(self.found.popleft(), signer=self.delivery.signer, now=now)
             if isinstance(made, Outcome):
-                self.settled.append(Settled(made))
+                self.settling.ended([made])
             else:
-                self.ready.append(made)
+                (self.ready if made.row.send_id else single).append(made)
+        # What one person waits for goes before what goes to many.
+        self.ready.extendleft(reversed(single))
         return True
 
     # --- The parts of the work -----------------------------------------------------------------------------------------
+
+    def _carry(self) -> None:
+        try:
+            self.work()
+            if self.found or self.ready:
+                self.tally.unreachable = self.delivery.transport.carry(self) or self.tally.unreachable
+        except Exception as error:  # noqa: BLE001 - raised again when what is known is recorded
+            self.failure = self.failure or error
 
     def _due(self) -> list[Callable[[], None]]:
         """Return what is to be asked of the database now, the most urgent first."""
         if self._ends() and self.failure is not None:
             return []
         now = time.monotonic()
+        self._measure(now)
         due = []
         if self.refusals:
             due.append(self._stop_senders)
-        if now - self.looked_at > _LOOK_EVERY and self.leave_until:
+        if self.leave_until and self.switches.are_due(now):
             due.append(self._look)
-        if (self.answers or self.settled) and self._is_time_to_record(now):
+        if self.settling.is_due(now):
             due.append(self._record_some)
-        elif not self.fed and len(self.ready) + len(self.found) < _IN_STOCK:
+        elif not self.settling.tries and self._is_hungry(now):
             due.append(self._feed)
         return due
 
@@ -264,81 +263,69 @@ class Session:
 
         return guarded
 
+    def _measure(self, now: float) -> None:
+        """See how fast mails leave."""
+        if now < self.measure_at:
+            return
+        lately = self.answers / (now - self.measured_at)
+        self.rate = lately if lately > self.rate else (self.rate + lately) / 2
+        self.answers, self.measured_at, self.measure_at = 0, now, now + _MEASURE_EVERY
+
+    @property
+    def _ahead(self) -> int:
+        """Mails for the next seconds."""
+        return max(_LEAST, int(self.rate * _AHEAD))
+
+    def _is_hungry(self, now: float) -> bool:
+        """Tell whether it is time to claim more."""
+        if self.fed and now < self.ask_again:
+            return False
+        return len(self.ready) + len(self.found) < min(_IN_STOCK, self._ahead)
+
     def _feed(self) -> None:
         """Claim a batch and find out what is still to be sent of it."""
-        if self.batches_left == 0 or self._ends() or time.monotonic() > self.until:
-            self.fed = True
-            return
         delivery, now = self.delivery, self.delivery.clock()
-        batch = delivery.feeder.claim(now=now)
-        if batch is None:
-            self.fed = True
+        self.fed, self.ask_again = True, math.inf
+        if self.batches_left == 0 or self._ends() or time.monotonic() > self.until:
             return
+        batch = delivery.feeder.claim(now=now, most=None if self.batches_left else self._ahead)
+        if batch is None:
+            self.ask_again = time.monotonic() + _ASK_AGAIN
+            return
+        self.fed = False
         if self.batches_left is not None:
             self.batches_left -= 1
         self.tally.claimed += len(batch.rows)
         self.leave_until |= dict.fromkeys(
             [row.pk for row in batch.rows], batch.lease_until - self.least_lease
         )
-        self.senders |= {row.sender_id for row in batch.rows}
-        self.sends |= {row.send_id for row in batch.rows if row.send_id is not None}
+        self.switches.watch(batch.rows)
         found, lost = preparing.look_up(batch.rows, kinds=delivery.kinds, now=now)
-        allowed, later = feeding.within_domains(found, is_bulk=batch.is_bulk, now=now)
-        pacing.give_back(batch.limits, count=len(batch.rows) - len(allowed), now=now)
-        for moment, ids in later.items():
+        shares = feeding.within_domains(found, is_bulk=batch.is_bulk, now=now)
+        pacing.give_back(dict.fromkeys(batch.limits, len(batch.rows) - len(shares.allowed)), now=now)
+        for moment, ids in shares.later.items():
             claiming.release(ids=ids, worker=delivery.worker, ready_at=moment, code="domain_limit")
             self._forget(ids)
-        self.settled.extend(Settled(outcome) for outcome in lost)
-        self.found.extend(allowed)
-
-    def _is_time_to_record(self, now: float) -> bool:
-        if not self.settled_since:
-            self.settled_since = now
-        if self.record_tries:
-            return now - self.settled_since > self._record_pause()
-        return len(self.answers) + len(self.settled) >= _RECORD_AT or now - self.settled_since > _RECORD_EVERY
-
-    def _record_pause(self) -> float:
-        """Return the seconds until a database that was away is tried again."""
-        return _RECORD_PAUSES[min(self.record_tries, len(_RECORD_PAUSES)) - 1]
+        if batch.limits or shares.limits:
+            for one in shares.allowed:
+                self.limits[one.row.pk] = [*batch.limits, *shares.limits.get(one.row.pk, ())]
+        self.settling.ended(lost)
+        if batch.is_bulk:
+            self.found.extend(shares.allowed)
+        else:
+            self.found.extendleft(reversed(shares.allowed))
+            self.fill()
 
     def _finish(self) -> None:
         """Write down all that is left to be written, and wait for a database that is away."""
-        while self.answers or self.settled:
-            if self.record_tries:
-                time.sleep(self._record_pause())
+        while self.settling:
+            if self.settling.tries:
+                time.sleep(self.settling.pause)
             self._record_some()
         self._stop_senders()
 
     def _record_some(self) -> None:
-        """Record what is settled; where the database is away it stays settled: what was sent must not be forgotten."""
-        some = [self.settled.popleft() for _ in range(min(len(self.settled), _AT_ONCE))]
-        some += [
-            _settled(*self.answers.popleft()) for _ in range(min(len(self.answers), _AT_ONCE - len(some)))
-        ]
-        try:
-            outcomes = recording.record(
-                some,
-                kinds=self.delivery.kinds,
-                worker=self.delivery.worker,
-                now=self.delivery.clock(),
-                jitter=self.delivery.jitter,
-            )
-        except BaseException as error:
-            # They stay settled, or they would be put back to the queue.
-            self.settled.extendleft(reversed(some))
-            if not isinstance(error, OperationalError | InterfaceError) or self.stop():
-                raise  # the journal knows what was sent
-            log.warning("The database is away; %s outcomes wait to be recorded.", len(some))
-            self.record_tries += 1
-            close_old_connections()
-            return
-        finally:
-            self.settled_since = 0.0
-        self.record_tries = 0
-        ids = [one.outcome.message.pk for one in some]
-        if self.delivery.journal is not None:
-            self.delivery.journal.recorded(ids)
+        ids, outcomes = self.settling.record()
         self._forget(ids)
         self.tally.count(outcomes)
 
@@ -359,24 +346,24 @@ class Session:
             self._forget([parcel.row.pk])
 
     def _look(self) -> None:
-        """See whether somebody paused, stopped or held something that is under way."""
-        self.looked_at = time.monotonic()
+        """See what was switched off meanwhile, and put it back: whoever resumes or stops it need not wait for the rest."""
         try:
-            running = set(Send.objects.running().filter(pk__in=self.sends).values_list("pk", flat=True))
-            going = SenderIdentity.objects.filter(pk__in=self.senders, stopped_at=None, held_at=None)
-            self.off = (
-                frozenset(self.sends - running),
-                frozenset(self.senders - set(going.values_list("pk", flat=True))),
-            )
-            self.some_off = any(self.off) or bool(self.refused) or self.too_old is not None
+            self.switches.look()
+            if self.switches.any_off and not self.refusals:
+                self._put_back()
         except (OperationalError, InterfaceError):
             close_old_connections()
 
-    def _is_off(self, row: Row) -> bool:
-        sends, senders = self.off
-        if row.send_id in sends or row.sender_id in senders or row.sender_id in self.refused:
-            return True
-        return self.too_old is not None and self.leave_until[row.pk] <= self.too_old
+    def _put_back(self) -> None:
+        # Out of reach first: while the statement waits, connections take mails.
+        self.ready = deque([one for one in self.ready if not self._is_off(one.row.pk, one)])
+        self.found = deque([one for one in self.found if not self._is_off(one.row.pk, one)])
+        kept = {one.row.pk for one in self.ready} | {one.row.pk for one in self.found}
+        if self._let_go(self.leave_until.keys() - kept - self._unclear()):
+            self.delivery.feeder.look_again()
+
+    def _is_off(self, pk: int, one: Parcel | Found) -> bool:
+        return self.switches.is_off(one.row, self.leave_until[pk])
 
     def _ends(self) -> bool:
         """Tell whether nothing more may leave: somebody said so, or a part of the work failed."""
@@ -386,32 +373,36 @@ class Session:
     def _forget(self, ids: Iterable[int]) -> None:
         for message_id in ids:
             self.leave_until.pop(message_id, None)
+            if self.limits:
+                self.limits.pop(message_id, None)
+
+    def _unclear(self) -> set[int]:
+        """Return the ids of mails that were taken or answered and are not recorded yet."""
+        return (
+            self.settling.ids() | self.under_way.keys() | {parcel.row.pk for parcel, _answer in self.refusals}
+        )
+
+    def _let_go(self, ids: Collection[int]) -> int:
+        """Put back mails that were not handed over, and what their limits gave for them; returns how many."""
+        if not ids:
+            return 0
+        released = claiming.release(ids=ids, worker=self.delivery.worker)
+        self.tally.released += released
+        if self.delivery.journal is not None:
+            self.delivery.journal.recorded(ids)
+        if released == len(ids) and self.limits:
+            shares = Counter(limit for pk in ids for limit in self.limits.get(pk, ()))
+            pacing.give_back(shares, now=self.delivery.clock())
+        self._forget(ids)
+        return released
 
     def _release(self) -> None:
         """Put back what was not handed over; where nobody knows, recovery decides."""
-        unclear = {one.outcome.message.pk for one in self.settled} | set(self.under_way)
-        unclear |= {parcel.row.pk for parcel, _answer, _at in self.answers}
+        unclear = self.settling.ids() | self.under_way.keys()
         self.delivery.left_behind |= bool(unclear)
-        left = set(self.leave_until) - unclear
-        if not left:
-            return
         try:
-            self.tally.released += claiming.release(ids=left, worker=self.delivery.worker)
-            if self.delivery.journal is not None:
-                self.delivery.journal.recorded(left)
+            self._let_go(self.leave_until.keys() - unclear)
         except (OperationalError, InterfaceError):
             self.delivery.left_behind = True
-            log.warning("%s mails cannot be put back while the database is away.", len(left))
-
-
-def _nameless(answer: Answer, recipient: str) -> Answer:
-    """Return the answer without the address: servers repeat it, but what is kept must not outlive its erasure."""
-    if "@" not in answer.text or recipient.lower() not in answer.text.lower():
-        return answer
-    return answer._replace(text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
-
-
-def _settled(parcel: Parcel, answer: Answer, now: datetime.datetime) -> Settled:
-    verdict = _VERDICTS[answer.result.value]
-    outcome = Outcome(parcel.row, verdict, answer.code, answer.text, now, answer.no_such_address)
-    return Settled(outcome, parcel.address_hash, answer.again_after, parcel.not_after)
+            left = len(self.leave_until)
+            log.warning("%s mails cannot be put back while the database is away.", left)

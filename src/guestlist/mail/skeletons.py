@@ -134,7 +134,6 @@ class Skeleton:
         "_frame",
         "_has_shared_subject",
         "_has_way_out",
-        "_is_international",
         "_order",
         "_own_writers",
         "_pieces",
@@ -144,6 +143,7 @@ class Skeleton:
         "_static_subject",
         "_subject",
         "_written",
+        "is_international",
     )
 
     def __init__(self, frame: Frame) -> None:
@@ -154,8 +154,8 @@ class Skeleton:
         self._frame = frame
         self._date: datetime.datetime | None = None
         self._date_line = b""
-        self._is_international = frame.is_international
-        if self._is_international:
+        self.is_international = frame.is_international
+        if self.is_international:
             return
         shop = dict(frame.shop)
         self._required = sorted(
@@ -200,7 +200,7 @@ class Skeleton:
         :raises UnusableValue: when a value is missing or cannot stand in its place.
         :raises UnusableHeader: when a value cannot stand in a header.
         """
-        if not to_address.isascii() or self._is_international:
+        if not to_address.isascii() or self.is_international:
             return full(
                 self._frame, values, to_name=to_name, to_address=to_address, date=date, message_id=message_id
             )
@@ -229,7 +229,7 @@ class Skeleton:
 
     def is_dotless(self, to_address: str) -> bool:
         """Tell whether no line of a mail to this address begins with a dot: there is nothing to double on the wire."""
-        return to_address.isascii() and not self._is_international
+        return to_address.isascii() and not self.is_international
 
     def _remember(self, key: tuple[str, ...], values: Mapping[str, str]) -> tuple[list[bytes], bytes]:
         """Write what many mails share, such as the words of their inviter; that of the last few is kept."""

@@ -31,8 +31,11 @@ def meanwhile(attend: Attend | None) -> Iterator[None]:
     if attend is None or connection.vendor != "postgresql":
         yield
         return
-    connection.ensure_connection()
     raw = connection.connection
+    if raw is None:
+        # A statement that must connect first is waited for.
+        yield
+        return
     vars(raw)["wait"] = partial(_wait, raw, attend)
     try:
         yield
@@ -48,21 +51,30 @@ def _wait[T](
     *args: Any,  # noqa: ANN401 - the driver's own
     **kwargs: Any,  # noqa: ANN401
 ) -> T:
-    return type(raw).wait(raw, _attended(statement, raw.pgconn.socket, attend), *args, **kwargs)
+    return type(raw).wait(raw, _attended(raw, statement, attend), *args, **kwargs)
 
 
-def _attended[T](statement: Statement[T], file: int, attend: Attend) -> Statement[T]:
+def _attended[T](raw: Connection[Any], statement: Statement[T], attend: Attend) -> Statement[T]:
     """Drive a statement as the driver does, but for its waiting: what it says it waits for are a selector's events."""
-    try:
-        events = next(statement)
-        while True:
+    said: Ready | int | None = None
+    while True:
+        try:
+            events = next(statement) if said is None else statement.send(said)
+        except StopIteration as done:
+            found: T = done.value
+            return found
+        try:
             with connection.execute_wrapper(_refuse):
-                attend(file, events)
-            events = statement.send((yield events))
-    except StopIteration as done:
-        found: T = done.value
-        return found
+                attend(raw.pgconn.socket, events)
+        except BaseException:
+            raw.close()  # nobody would hear the rest of what it answers
+            raise
+        said = yield events
+
+
+class DatabaseBusyError(Exception):
+    """Something asked the database while it was waited for."""
 
 
 def _refuse(*_statement: object) -> None:
-    raise RuntimeError("The database cannot be asked while it is waited for.")
+    raise DatabaseBusyError
