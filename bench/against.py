@@ -61,7 +61,7 @@ def others(bench: Bench) -> None:
     before = filled.to_smtp_sink().rate
     for peer in peers.PEERS:
         for django in list(peers.DJANGO)[: 1 if bench.quick else None]:
-            best = peers.measure(
+            found = peers.measure(
                 peer,
                 django=django,
                 server=bench.server,
@@ -70,20 +70,33 @@ def others(bench: Bench) -> None:
                 first_setting_only=bench.quick,
             )
             after = filled.to_smtp_sink().rate
-            ours, before = fmean([before, after]), after
-            is_same = django == next(iter(peers.DJANGO))
-            name = peer.module if is_same else f"{peer.module}_django_{django.replace('.', '_')}"
-            how = f"Django {django}, processes × threads: {best.processes} × {best.threads}"
-            bench.report.add(name, f"{peer.name} ({how})", best.rate, "mails/s")
-            goal = Goal(at_least=peer.goal) if is_same else None
-            bench.report.add(
-                f"times_{name}",
-                f"ours against {peer.name}, Django {django}",
-                ours / best.rate,
-                "×",
-                goal=goal,
-                long=True,
-            )
+            for best in found:
+                # As many processes on either side.
+                alone = best.processes == 1
+                setting = Setting(workers=best.processes)
+                ours = fmean([before, after]) if alone else filled.to_smtp_sink(setting).rate
+                _against(bench, peer, django, best, ours)
+            before = after
+
+
+def _against(bench: Bench, peer: peers.Peer, django: str, best: peers.Best, ours: float) -> None:
+    """Report what a peer did and how many times that ours is; the goal is for one process on the same Django."""
+    name, judged = peer.module, best.processes == 1
+    if django != next(iter(peers.DJANGO)):
+        name, judged = f"{name}_django_{django.replace('.', '_')}", False
+    if best.processes > 1:
+        name = f"{name}_{best.processes}"
+    processes = f"{best.processes} process{'es' * (best.processes > 1)}"
+    how = f"Django {django}, {processes} × {best.threads} thread{'s' * (best.threads > 1)}"
+    bench.report.add(name, f"{peer.name} ({how})", best.rate, "mails/s")
+    bench.report.add(
+        f"times_{name}",
+        f"… and ours with {processes}",
+        ours / best.rate,
+        "×",
+        goal=Goal(at_least=peer.goal) if judged else None,
+        long=True,
+    )
 
 
 def _design() -> str:
