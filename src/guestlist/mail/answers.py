@@ -12,15 +12,19 @@ NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
 """The enhanced status codes that say that an address does not exist (RFC 3463)."""
 # RFC 3463 and RFC 7372: the address or domain of the sender, and proofs of it, were refused.
 _ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9)")
-# Words, and only with a code that names no other reason: an address may contain them too.
+# Words, only where the server's own begin, and only with a code that names no other reason.
 _NO_RELAY = re.compile(
-    r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|(unable|cannot|not) to? ?relay",
+    r"\s*(?:[245]\.\d{1,3}\.\d{1,3}\s+)?(?:…\s+)?(?:sorry, )?"
+    r"(?:relay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited|not (?:permitted|allowed))|"
+    r"(?:(?:unable|not (?:permitted|allowed)) to|(?:we )?(?:cannot|will not|do not)) relay)\b",
     re.IGNORECASE,
 )
 _VAGUE = frozenset({"550", "551", "553", "554", "5.7.0", "5.7.1"})
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
-_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\u024f]+")
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\u024f…]+")
+# Only what SMTP calls a space ends one: other spaces would leave its first half.
+_ADDRESS = re.compile(r"<?(?<![^\s<])[^\s<]*@\S*", re.ASCII)
 _AGAIN = re.compile(
     r"(?:try again|retry|try later)\D{0,20}?(\d{1,6})\s*(s|sec|seconds?|m|min|minutes?|h|hours?)\b",
     re.IGNORECASE,
@@ -68,13 +72,22 @@ def of_sender(code: int, text: bytes) -> Answer:
 
 
 def of_recipient(code: int, text: bytes) -> Answer:
-    """Return what an answer to RCPT TO or to the content means."""
+    """Return what an answer to RCPT TO or to the content means.
+
+    A server that does not relay for us says so in words of its own, the first ones. What it tells of another server stands
+    behind; where it repeats another's reply from the first word on, whoever runs that one can still stop the sender.
+    """
     shown, words = code_and_text(code, text)
     if not 500 <= code < 600:  # noqa: PLR2004
         return _deferred(shown, words)
-    if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown) or (shown in _VAGUE and _NO_RELAY.search(words)):
+    if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown) or (shown in _VAGUE and _is_no_relay(text)):
         return Answer(Result.REFUSED_US, shown, words)
     return Answer(Result.BOUNCED, shown, words, no_such_address=shown in NO_SUCH_ADDRESS)
+
+
+def _is_no_relay(text: bytes) -> bool:
+    # Not the words as they are kept: signs of somebody's own choice have become spaces there.
+    return bool(_NO_RELAY.match(_without_addresses(text.decode("utf-8", "replace"))))
 
 
 def _deferred(code: str, words: str) -> Answer:
@@ -84,13 +97,22 @@ def _deferred(code: str, words: str) -> Answer:
 
 
 def code_and_text(code: int, text: bytes | str) -> tuple[str, str]:
-    """Return the enhanced status code, or the reply code where there is none, and the words."""
-    words = printable(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+    """Return the enhanced status code, or the reply code where there is none, and the words.
+
+    Addresses in them are left out: whoever is invited has chosen theirs, and what is kept must not outlive its erasure.
+    """
+    words = printable(
+        _without_addresses(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+    )
     shown = str(code)
     # A code of another class than the reply's is the server's mistake; the reply code rules (RFC 2034).
     if words[:1] == shown[:1] and (enhanced := _ENHANCED.match(words)):
         shown = enhanced[0]
     return shown, words
+
+
+def _without_addresses(text: str) -> str:
+    return _ADDRESS.sub("…", text) if "@" in text else text
 
 
 def printable(text: str) -> str:
