@@ -397,6 +397,22 @@ def test_signed_event_counts_and_a_wrong_signature_does_not(guest, now, settings
     assert Suppression.objects.count() == 1
 
 
+def test_password_in_an_address_is_not_logged_when_a_signature_is_wrong(guest, settings, caplog):
+    settings.GUESTLIST_MAIL_API = "mandrill"
+    settings.ANYMAIL = {"MANDRILL_WEBHOOK_KEY": "signing-7"}
+    basic = base64.b64encode(SECRET.encode()).decode()
+
+    answer = Client().post(
+        "/hooks/mail/mandrill/",
+        {"mandrill_events": "[]"},
+        headers={"authorization": f"Basic {basic}", "x-mandrill-signature": "guessed"},
+    )
+
+    assert answer.status_code == 403
+    assert "refused: AnymailWebhookValidationFailure" in caplog.text
+    assert SECRET.partition(":")[2] not in caplog.text
+
+
 def test_several_events_in_one_story_are_each_taken(guest, emma, now, settings):
     settings.GUESTLIST_MAIL_API = "sparkpost"
     other = make.sent_invitation(make.customer(emma.store_view), address="mees@example.org", now=now)
