@@ -148,7 +148,9 @@ def withdraw(*, message_ids: Collection[int], reason: str, now: datetime.datetim
             origin=counting.of_row(state, tries),
             target=Measure.WITHDRAWN,
         )
-    Message.objects.filter(pk__in=[row[0] for row in rows]).update(state=MessageState.WITHDRAWN, code=reason)
+    Message.objects.filter(pk__in=[row[0] for row in rows]).update(
+        state=MessageState.WITHDRAWN, code=reason, ended_at=now
+    )
     ledger.write(now=now)
     return len(rows)
 

@@ -57,7 +57,7 @@ _CLAIM_SQLITE = f"""
     RETURNING {", ".join(_COLUMNS)}
 """  # noqa: S608
 _SETTLE = f"""
-    UPDATE {_TABLE} SET state = %s, code = %s, worker = '', lease_until = NULL, tries = tries + 1
+    UPDATE {_TABLE} SET state = %s, code = %s, ended_at = %s, worker = '', lease_until = NULL, tries = tries + 1
     WHERE state = 'leased' AND worker = %s AND id IDS
     RETURNING id
 """  # noqa: S608
@@ -131,16 +131,20 @@ def _from_sqlite(row: Sequence[object]) -> Row:
     )
 
 
-def settle(*, ids: Sequence[int], worker: str, state: MessageState, code: str) -> set[int]:
+def settle(
+    *, ids: Sequence[int], worker: str, state: MessageState, code: str, now: datetime.datetime
+) -> set[int]:
     """Write one end for rows that the worker still holds, and return their ids; the others belong to another by now."""
     if not ids:
         return set()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_SETTLE.replace("IDS", "= ANY(%s::bigint[])"), [state, code, worker, array(ids)])
+            sql = _SETTLE.replace("IDS", "= ANY(%s::bigint[])")
+            cursor.execute(sql, [state, code, now, worker, array(ids)])
         else:
             marks = ", ".join(["%s"] * len(ids))
-            cursor.execute(_SETTLE.replace("IDS", f"IN ({marks})"), [state, code, worker, *ids])
+            ended_at = connection.ops.adapt_datetimefield_value(now)
+            cursor.execute(_SETTLE.replace("IDS", f"IN ({marks})"), [state, code, ended_at, worker, *ids])
         if cursor.rowcount == len(ids):
             return set(ids)
         return {row[0] for row in cursor.fetchall()}

@@ -96,7 +96,7 @@ def _end(rows: Sequence[Message], now: datetime.datetime) -> None:
             origin=counting.of_row(row.state, row.tries),
             target=Measure.WITHDRAWN,
         )
-    Message.objects.filter(pk__in=ids).update(state=MessageState.WITHDRAWN, code=STOPPED)
+    Message.objects.filter(pk__in=ids).update(state=MessageState.WITHDRAWN, code=STOPPED, ended_at=now)
     ledger.write(now=now)
 
 

@@ -308,7 +308,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """One mail to be sent: ids only. Address, words and link are put together when it goes out.
 
-    Narrow on purpose, updated in place and purged later; ``subject_id`` is the id in the table of its kind.
+    Narrow on purpose, updated in place and purged later; ``subject_id`` is the id in the table of its kind. ``ended_at`` is
+    when it came to the end that its state says: none while it is on its way, nor for rows that ended before it was kept.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -321,6 +322,7 @@ class Message(models.Model):
     state = models.CharField(max_length=9, choices=MessageState, default=MessageState.READY)
     ready_at = models.DateTimeField()
     queued_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=40, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -341,7 +343,7 @@ class Message(models.Model):
                 condition=Q(state="ready", send__isnull=False),
                 name="guestlist_message_bulk",
             ),
-            # A few hundred rows at any time: what workers have in hand, found again when a lease runs out.
+            # A few thousand rows at any time: what workers have in hand, found again when a lease runs out.
             models.Index(
                 fields=["lease_until"], condition=Q(state="leased"), name="guestlist_message_leased"
             ),

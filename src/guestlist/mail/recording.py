@@ -124,7 +124,7 @@ def _record(
     others = [one for one in settled if one.outcome.verdict is not Verdict.ACCEPTED]
     ledger = counting.Ledger()
     with transaction.atomic():
-        outcomes = _accepted(accepted, worker, ledger)
+        outcomes = _accepted(accepted, worker, ledger, now)
         if others:
             outcomes += _others(others, worker, ledger, now, jitter)
         if len(outcomes) != len(settled):
@@ -144,7 +144,9 @@ def _record(
     return outcomes
 
 
-def _accepted(settled: Sequence[Settled], worker: str, ledger: counting.Ledger) -> list[Outcome]:
+def _accepted(
+    settled: Sequence[Settled], worker: str, ledger: counting.Ledger, now: datetime.datetime
+) -> list[Outcome]:
     """Write down what the server took, in one statement for each code that it said; returns what was still ours."""
     by_code: defaultdict[str, list[Outcome]] = defaultdict(list)
     for one in settled:
@@ -153,7 +155,11 @@ def _accepted(settled: Sequence[Settled], worker: str, ledger: counting.Ledger) 
     for code, outcomes in sorted(by_code.items()):
         # Rows whose lease ran out belong to another worker now; its word counts.
         held = claiming.settle(
-            ids=[one.message.pk for one in outcomes], worker=worker, state=MessageState.SENT, code=code
+            ids=[one.message.pk for one in outcomes],
+            worker=worker,
+            state=MessageState.SENT,
+            code=code,
+            now=now,
         )
         ours += (
             outcomes if len(held) == len(outcomes) else [one for one in outcomes if one.message.pk in held]
@@ -191,6 +197,7 @@ def _others(
         row.state, row.code, row.worker, row.lease_until = one.state, outcome.code[:40], "", None
         row.tries += outcome.verdict is not Verdict.WITHDRAWN
         row.ready_at = one.ready_at or row.ready_at
+        row.ended_at = now if outcome.verdict in _STATES else None
         ledger.moved(
             sender_id=row.sender_id,
             send_id=row.send_id,
@@ -198,7 +205,9 @@ def _others(
             target=counting.of_row(row.state, row.tries),
         )
     Message.objects.bulk_update(
-        rows.values(), ["state", "code", "worker", "lease_until", "tries", "ready_at"], batch_size=500
+        rows.values(),
+        ["state", "code", "worker", "lease_until", "tries", "ready_at", "ended_at"],
+        batch_size=500,
     )
     _write_attempts(ready)
     _suppress(ready, now)

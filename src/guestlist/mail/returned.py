@@ -126,7 +126,7 @@ def _record(returned: Returned, kinds: dict[str, Kind], now: datetime.datetime) 
     if returned.verdict is Verdict.COMPLAINED:
         ledger.add(sender_id=row.sender_id, send_id=None, measure=Measure.COMPLAINED)
     else:
-        _bounce(returned, row, state, ledger)
+        _bounce(returned, row, state, ledger, now)
     ledger.write(now=now)
     Attempt.objects.create(
         message_id=row.pk,
@@ -173,13 +173,15 @@ def _outcome(returned: Returned, row: Row, now: datetime.datetime) -> Outcome:
     )
 
 
-def _bounce(returned: Returned, row: Row, state: MessageState, ledger: counting.Ledger) -> None:
+def _bounce(
+    returned: Returned, row: Row, state: MessageState, ledger: counting.Ledger, now: datetime.datetime
+) -> None:
     if returned.is_permanent:
         ledger.add(sender_id=row.sender_id, send_id=None, measure=Measure.RETURNED)
     if state not in _ENDING:
         return
     changed = Message.objects.filter(pk=row.pk, state=state, tries=row.tries).update(
-        state=MessageState.BOUNCED, code=returned.code[:40]
+        state=MessageState.BOUNCED, code=returned.code[:40], ended_at=now
     )
     if not changed:
         raise _OvertakenError
