@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from guestlist.mail.transport import Transport
+    from guestlist.mail.parcels import Transport
 
 _EPILOG = "More about a command: guestlist COMMAND --help"
 

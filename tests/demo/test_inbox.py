@@ -9,7 +9,8 @@ from django.test import Client
 
 from guestlist.demo.models import CapturedMail
 from guestlist.demo.transport import InboxTransport
-from guestlist.mail.transport import Parcel, Result
+from guestlist.mail.answers import Result
+from guestlist.mail.parcels import Parcel
 from tests.mail import supply
 
 pytestmark = pytest.mark.django_db

@@ -9,10 +9,11 @@ from email.policy import default
 from typing import Any
 
 from guestlist.mail import actions
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.kinds import Kind, Outcome, Values
 from guestlist.mail.models import Message, Send, SenderIdentity
-from guestlist.mail.transport import Answer, OneByOne, Parcel, Result
+from guestlist.mail.parcels import OneByOne, Parcel
 from guestlist.stores.models import StoreView, Website
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)

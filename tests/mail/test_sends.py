@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from guestlist.mail import counting, delivery, ending, hours, sends
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.config import Delivery
 from guestlist.mail.counting import Ledger
 from guestlist.mail.models import Measure, Message, Send, SenderIdentity, SendOrigin
 from guestlist.mail.sends import SendIsOver, Status
-from guestlist.mail.transport import Answer, Result
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from tests import make, races
 from tests.mail.outbox import NOW, Basket, Clock, Friends, make_shop, queue

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from guestlist.mail import actions, counting, ending, sends, totals
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.models import Delta, Measure, Message, Send, SenderIdentity, SendOrigin
-from guestlist.mail.transport import Answer, Result
 from guestlist.worker import audit
 from tests.mail.outbox import NOW, Basket, Friends, make_shop, queue
 from tests.mail.test_delivery import run

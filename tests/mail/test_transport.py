@@ -13,8 +13,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from guestlist.mail import answers, carrying, letters, transport
+from guestlist.mail.answers import Result
 from guestlist.mail.templates import Rendered
-from guestlist.mail.transport import Result, Server, SmtpTransport, probe
+from guestlist.mail.transport import Server, SmtpTransport, probe
 from tests.mail import mailserver, scriptedserver, supply
 from tests.mail.mailserver import PASSWORD, USER, MailServer
 from tests.mail.supply import Shelf

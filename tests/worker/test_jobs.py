@@ -8,8 +8,8 @@ from django.utils import timezone
 from guestlist.customers.models import User
 from guestlist.invitations.config import Invitations
 from guestlist.mail import accounts
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.models import Message
-from guestlist.mail.transport import Answer, Result
 from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM

@@ -9,10 +9,11 @@ from email.policy import default
 from typing import TYPE_CHECKING
 
 from guestlist.demo.models import CapturedMail
-from guestlist.mail.transport import Answer, OneByOne, Result
+from guestlist.mail.answers import Answer, Result
+from guestlist.mail.parcels import OneByOne
 
 if TYPE_CHECKING:
-    from guestlist.mail.transport import Parcel
+    from guestlist.mail.parcels import Parcel
 
 REFUSES = "bounce.example"
 """Every mailbox at this domain does not exist."""

@@ -31,7 +31,7 @@ from celery import Celery, beat, signals
 from kombu import Exchange, Producer, Queue
 
 from guestlist.mail.journal import Journal, JournalInUseError
-from guestlist.mail.transport import Transport
+from guestlist.mail.parcels import Transport
 from guestlist.worker import jobs, loop
 from guestlist.worker.loop import Turn
 

@@ -29,7 +29,7 @@ from guestlist.mail import (
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
-from guestlist.mail.transport import Transport
+from guestlist.mail.parcels import Transport
 from guestlist.stores import config
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from guestlist.mail import journal, providers
 from guestlist.mail.journal import Journal, JournalInUseError
-from guestlist.mail.transport import Server, SmtpTransport, Transport
+from guestlist.mail.parcels import Transport
+from guestlist.mail.transport import Server, SmtpTransport
 from guestlist.worker import jobs
 from guestlist.worker.jobs import Job, NoServerError
 
