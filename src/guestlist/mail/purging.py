@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from guestlist.mail.models import Attempt, Message, MessageState
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
+
+    from django.db.models import QuerySet
 
 KEPT = timedelta(days=90)
 """Bounces come within a week, complaints within a few; what is known of an invitation's mail stands in its history too."""
 AT_ONCE = 1_000
-_LOOKED_AT = 20_000
-"""Rows that are looked at from the oldest on: what is over for so long is among them, and no index is needed."""
+_WINDOW = 20_000
+"""Rows that are looked at together, from the oldest on by primary key: no index is needed."""
+_WINDOWS = 25
+"""At most so many windows in one call. Usually it is the first: rows that stay are younger than those that go."""
 _OVER = (MessageState.SENT, MessageState.BOUNCED, MessageState.FAILED, MessageState.WITHDRAWN)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where this process goes on: what stays for long, a send that never finishes, is not gone through each time."""
+
+    after: int = 0
+
+
+_place = _Place()
 
 
 def purge(*, now: datetime.datetime) -> int:
@@ -27,18 +44,38 @@ def purge(*, now: datetime.datetime) -> int:
     Those of a send stay until all of it was over for so long; its totals stay.
     """
     before = now - KEPT
-    oldest = Message.objects.order_by("pk").values_list("pk", flat=True)
-    last = oldest[_LOOKED_AT : _LOOKED_AT + 1].first()
-    rows = Message.objects.filter(state__in=_OVER, queued_at__lt=before, ready_at__lt=before)
-    if last is not None:
-        rows = rows.filter(pk__lt=last)
-    ids = list(
-        rows.filter(Q(send=None) | Q(send__finished_at__lt=before))
-        .order_by("pk")
-        .values_list("pk", flat=True)[:AT_ONCE]
+    ids: list[int] = []
+    for _ in range(_WINDOWS):
+        rows = Message.objects.filter(pk__gt=_place.after).order_by("pk")
+        last = rows.values_list("pk", "queued_at")[_WINDOW - 1 : _WINDOW].first()
+        found = _over(rows if last is None else rows.filter(pk__lte=last[0]), before)
+        ids += found.values_list("pk", flat=True)[: AT_ONCE - len(ids)]
+        if len(ids) == AT_ONCE:
+            _place.after = ids[-1]
+            break
+        if last is None or last[1] >= before:
+            _place.after = 0
+            break
+        _place.after = last[0]
+    return _delete(ids) if ids else 0
+
+
+def _over(rows: QuerySet[Message], before: datetime.datetime) -> QuerySet[Message]:
+    """Keep what ended before; of rows without that moment the one they came due at says it."""
+    return rows.alias(end=Coalesce("ended_at", "ready_at")).filter(
+        Q(send=None) | Q(send__finished_at__lt=before),
+        state__in=_OVER,
+        queued_at__lt=before,
+        end__lt=before,
     )
-    if not ids:
-        return 0
-    with transaction.atomic():
-        Attempt.objects.filter(message__in=ids).delete()
-        return Message.objects.filter(pk__in=ids, state__in=_OVER).delete()[0]
+
+
+@transaction.atomic
+def _delete(ids: Sequence[int]) -> int:
+    """Delete rows with their attempts, but for those that somebody is just changing."""
+    rows = Message.objects.select_for_update(skip_locked=True).filter(pk__in=ids, state__in=_OVER)
+    locked = list(rows.values_list("pk", flat=True))
+    Attempt.objects.filter(message__in=locked).delete()
+    going = Message.objects.filter(pk__in=locked)
+    # Not `delete`, which reads the rows first to find their attempts.
+    return going._raw_delete(going.db)  # noqa: SLF001
