@@ -128,9 +128,7 @@ def _record(
         if others:
             outcomes += _others(others, worker, ledger, now, jitter)
         if len(outcomes) != len(settled):
-            held = {one.message.pk for one in outcomes}
-            lost = sorted(one.outcome.message.pk for one in settled if one.outcome.message.pk not in held)
-            log.error("The lease of mails %s ran out before their outcome was recorded.", lost)
+            _tell_of_others(settled, outcomes)
         # What goes out again at once is still on its way for its kind.
         again = {
             one.outcome.message.pk
@@ -142,6 +140,16 @@ def _record(
             kinds[code].record([outcome for outcome in told if outcome.message.kind == code], now=now)
         ledger.write(now=now)
     return outcomes
+
+
+def _tell_of_others(settled: Sequence[Settled], outcomes: Sequence[Outcome]) -> None:
+    """Log what was not this worker's any more: its lease ran out, or a commit went through and its answer was lost."""
+    ours = {one.message.pk for one in outcomes}
+    log.error(
+        "The outcome of mails %s is not written down: their lease ran out before, "
+        "or it was written by a commit whose answer was lost.",
+        sorted(one.outcome.message.pk for one in settled if one.outcome.message.pk not in ours),
+    )
 
 
 def _accepted(
@@ -164,12 +172,12 @@ def _accepted(
         ours += (
             outcomes if len(held) == len(outcomes) else [one for one in outcomes if one.message.pk in held]
         )
-    moved = Counter((one.message.sender_id, one.message.send_id, one.message.tries > 0) for one in ours)
-    for (sender_id, send_id, was_tried), amount in moved.items():
+    moved = Counter((one.message.sender_id, one.message.send_id, one.message.tries) for one in ours)
+    for (sender_id, send_id, tries), amount in moved.items():
         ledger.moved(
             sender_id=sender_id,
             send_id=send_id,
-            origin=counting.of_row(MessageState.LEASED, was_tried),
+            origin=counting.of_row(MessageState.LEASED, tries),
             target=Measure.HANDED_OVER,
             amount=amount,
         )

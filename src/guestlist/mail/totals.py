@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from guestlist.mail import counting, purging
 from guestlist.mail.models import Measure, Message, Send
@@ -58,12 +58,12 @@ def audit(*, now: datetime.datetime) -> list[Audit]:
         counted: dict[int, Counter[Measure]] = {}
         rows = (
             Message.objects.exclude(send=None)
-            .values("send", "state", was_tried=Q(tries__gt=0))
+            .values("send", "state", "tries")
             .annotate(count=Count("pk"))
             .order_by("send", "state")
         )
         for row in rows:
-            measure = counting.of_row(row["state"], row["was_tried"])
+            measure = counting.of_row(row["state"], row["tries"])
             counted.setdefault(row["send"], Counter())[measure] += row["count"]
         whole = Send.objects.exclude(finished_at__lt=now - purging.KEPT).order_by("pk")
         ids = list(whole.values_list("pk", flat=True))
