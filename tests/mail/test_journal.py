@@ -55,6 +55,13 @@ def test_the_last_word_about_a_mail_counts(held):
     after.close()
 
 
+def test_no_answer_is_no_refusal(held):
+    held.leaving(1)
+    held.answered(1, 0, accepted=None)
+
+    assert held.read() == {1: Mark.LEAVING}
+
+
 def test_a_journal_that_is_new_says_so(tmp_path):
     held = Journal.take(tmp_path, "one")
     unknown = held.read()

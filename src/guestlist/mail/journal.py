@@ -49,7 +49,7 @@ class Mark(enum.IntEnum):
     ACCEPTED = 2
     """The server took it."""
     REFUSED = 3
-    """The server did not take it, now or ever."""
+    """The server said that it does not take it, now or ever."""
 
 
 class JournalInUseError(Exception):
@@ -115,10 +115,10 @@ class Journal:
             file.open += 1
             self._where[message_id] = file
 
-    def answered(self, message_id: int, code: int, *, accepted: bool) -> None:
-        """Write down what the server said to a mail whose final dot was sent."""
+    def answered(self, message_id: int, code: int, *, accepted: bool | None) -> None:
+        """Write down what the server said to a mail whose final dot was sent; None is no word, and leaves it in doubt."""
         file = self._where.get(message_id)
-        if file is None or file.used >= _RECORDS:
+        if accepted is None or file is None or file.used >= _RECORDS:
             return
         self._write(file, message_id, Mark.ACCEPTED if accepted else Mark.REFUSED, code)
 
