@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from guestlist.mail.parcels import Transport
 
+    type Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - the library has no other name for it
+
 _EPILOG = "More about a command: guestlist COMMAND --help"
 
 
@@ -43,11 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Guestlist {guestlist.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    demo = commands.add_parser("demo", help="start a shop to try everything with")
-    demo.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (%(default)s)")
-    demo.add_argument("--data", type=Path, metavar="DIR", help="folder to keep the demo's data in")
-    demo.add_argument("--reset", action="store_true", help="throw the demo's data away and start afresh")
-    demo.set_defaults(run=_demo, takes_rest=False)
+    _add_demo(commands)
 
     test = commands.add_parser("test", help="run all tests on SQLite and on PostgreSQL", add_help=False)
     test.set_defaults(run=_test, takes_rest=True)
@@ -55,11 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure how fast it is, and what a kill does", add_help=False)
     bench.set_defaults(run=_bench, takes_rest=True)
 
-    serve = commands.add_parser("serve", help="answer web requests")
-    serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="(%(default)s)")
-    serve.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
-    serve.add_argument("--threads", type=int, default=4, help="threads in each process (%(default)s)")
-    serve.set_defaults(run=_serve, takes_rest=False)
+    _add_serve(commands)
 
     worker = commands.add_parser("worker", help="send mail and do the other work that waits")
     worker.set_defaults(run=_worker, takes_rest=False)
@@ -76,53 +70,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     bounces.set_defaults(run=_bounces, takes_rest=False)
 
-    send = commands.add_parser("send", help="show bulk sends as they go; pause, resume or stop one")
-    doing = send.add_mutually_exclusive_group()
-    doing.add_argument(
-        "--watch",
-        nargs="?",
-        const=0,
-        type=int,
-        metavar="ID",
-        help="draw it until it ends; without ID, all of them",
-    )
-    doing.add_argument(
-        "--pause", type=int, metavar="ID", help="let nothing more of it leave until it is resumed"
-    )
-    doing.add_argument("--resume", type=int, metavar="ID", help="let a paused one go on")
-    doing.add_argument(
-        "--stop", type=int, metavar="ID", help="end it for good; what has not left is withdrawn"
-    )
-    send.add_argument("--yes", action="store_true", help="stop without asking")
-    send.set_defaults(run=_send, takes_rest=False)
+    _add_send(commands)
 
     migrate = commands.add_parser("migrate", help="make or update the database's tables", add_help=False)
     migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])
-    check = commands.add_parser(
-        "check",
-        help="look for mistakes in the set-up",
-        epilog="Without --mail or --totals the options are those of Django's check: --deploy, --tag, --fail-level …",
-        # Django's own options must not be taken for the beginning of one of these.
-        allow_abbrev=False,
-    )
-    ours = check.add_mutually_exclusive_group()
-    ours.add_argument("--mail", action="store_true", help="look at DNS, keys and mail server of each sender")
-    ours.add_argument("--totals", action="store_true", help="prove that the totals of sends add up")
-    check.add_argument("--json", action="store_true", help="print what is found for programs")
-    check.add_argument(
-        "--website", default="", metavar="CODE", help="with --mail: this website's senders only"
-    )
-    check.add_argument(
-        "--address",
-        action="append",
-        default=[],
-        metavar="IP",
-        help="with --mail: an address that mail leaves from, where it is not the mail server's; may be repeated",
-    )
-    check.set_defaults(run=_check, takes_rest=True, parser=check)
+
+    _add_check(commands)
+
     manage = commands.add_parser("manage", help="run a management command of Django", add_help=False)
     manage.set_defaults(run=_manage, takes_rest=True, command=[])
     return parser
+
+
+def _add_demo(commands: Commands) -> None:
+    demo = commands.add_parser("demo", help="start a shop to try everything with")
+    demo.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (%(default)s)")
+    demo.add_argument("--data", type=Path, metavar="DIR", help="folder to keep the demo's data in")
+    demo.add_argument("--reset", action="store_true", help="throw the demo's data away and start afresh")
+    demo.set_defaults(run=_demo, takes_rest=False)
 
 
 def _demo(options: argparse.Namespace, _rest: list[str]) -> int:
@@ -161,6 +126,14 @@ def _become(package: str, rest: list[str]) -> int:
     os.execv(sys.executable, [sys.executable, "-m", package, *rest])
 
 
+def _add_serve(commands: Commands) -> None:
+    serve = commands.add_parser("serve", help="answer web requests")
+    serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="(%(default)s)")
+    serve.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
+    serve.add_argument("--threads", type=int, default=4, help="threads in each process (%(default)s)")
+    serve.set_defaults(run=_serve, takes_rest=False)
+
+
 def _serve(options: argparse.Namespace, _rest: list[str]) -> int:
     _choose_settings()
     command = [sys.executable, "-m", "gunicorn", "guestlist.wsgi:application"]
@@ -194,6 +167,31 @@ def _celery(_options: argparse.Namespace, rest: list[str]) -> int:
     return status
 
 
+def _add_check(commands: Commands) -> None:
+    check = commands.add_parser(
+        "check",
+        help="look for mistakes in the set-up",
+        epilog="Without --mail or --totals the options are those of Django's check: --deploy, --tag, --fail-level …",
+        # Django's own options must not be taken for the beginning of one of these.
+        allow_abbrev=False,
+    )
+    ours = check.add_mutually_exclusive_group()
+    ours.add_argument("--mail", action="store_true", help="look at DNS, keys and mail server of each sender")
+    ours.add_argument("--totals", action="store_true", help="prove that the totals of sends add up")
+    check.add_argument("--json", action="store_true", help="print what is found for programs")
+    check.add_argument(
+        "--website", default="", metavar="CODE", help="with --mail: this website's senders only"
+    )
+    check.add_argument(
+        "--address",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="with --mail: an address that mail leaves from, where it is not the mail server's; may be repeated",
+    )
+    check.set_defaults(run=_check, takes_rest=True, parser=check)
+
+
 def _check(options: argparse.Namespace, rest: list[str]) -> int:
     ours = options.mail or options.totals
     misplaced = rest if ours else ["--json"] * options.json
@@ -211,6 +209,28 @@ def _check(options: argparse.Namespace, rest: list[str]) -> int:
     from guestlist.worker import audit
 
     return audit.totals(as_json=options.json)
+
+
+def _add_send(commands: Commands) -> None:
+    send = commands.add_parser("send", help="show bulk sends as they go; pause, resume or stop one")
+    doing = send.add_mutually_exclusive_group()
+    doing.add_argument(
+        "--watch",
+        nargs="?",
+        const=0,
+        type=int,
+        metavar="ID",
+        help="draw it until it ends; without ID, all of them",
+    )
+    doing.add_argument(
+        "--pause", type=int, metavar="ID", help="let nothing more of it leave until it is resumed"
+    )
+    doing.add_argument("--resume", type=int, metavar="ID", help="let a paused one go on")
+    doing.add_argument(
+        "--stop", type=int, metavar="ID", help="end it for good; what has not left is withdrawn"
+    )
+    send.add_argument("--yes", action="store_true", help="stop without asking")
+    send.set_defaults(run=_send, takes_rest=False)
 
 
 def _send(options: argparse.Namespace, _rest: list[str]) -> int:

@@ -87,17 +87,7 @@ def save_template(
     version = TemplateVersion.objects.create(
         template=kept, number=newest.number + 1 if newest else 1, digest=digest, created_at=now
     )
-    TemplateText.objects.bulk_create(
-        TemplateText(
-            version=version,
-            language=one.language,
-            subject=one.subject,
-            text=one.text,
-            mjml=one.mjml,
-            html=html,
-        )
-        for one, html in compiled
-    )
+    _keep_texts(version, compiled)
     return version
 
 
@@ -114,6 +104,20 @@ def restore(*, version: TemplateVersion, now: datetime.datetime) -> TemplateVers
     ]
     return save_template(
         template=template, name=template.name, purpose=template.purpose, words=words, now=now
+    )
+
+
+def _keep_texts(version: TemplateVersion, compiled: Sequence[tuple[Words, str]]) -> None:
+    TemplateText.objects.bulk_create(
+        TemplateText(
+            version=version,
+            language=one.language,
+            subject=one.subject,
+            text=one.text,
+            mjml=one.mjml,
+            html=html,
+        )
+        for one, html in compiled
     )
 
 

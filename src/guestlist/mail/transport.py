@@ -60,59 +60,70 @@ class Server:
         :raises ImproperlyConfigured: when it cannot be read, or would send a password in the clear to another machine.
         """
         try:
-            parts = urlsplit(url)
-            port = parts.port
-            query = {
-                key: values[-1]
-                for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
-            }
-            timeout = float(query.pop("timeout", "60"))
-            connections = int(query.pop("connections", "8"))
-            mails = int(query.pop("mails_per_connection", "500"))
-            if parts.path not in {"", "/"} or parts.fragment or "@" in parts.query:
-                raise ValueError(url)  # noqa: TRY301 - as wrong as a port that is no number
+            server, unknown = cls._read(url)
         except ValueError:
             # Without the words at fault: they may be a piece of the password.
             raise ImproperlyConfigured(
                 "GUESTLIST_SMTP_URL cannot be read. Write / ? # : @ and % in user and password as %2F %3F %23 %3A %40 "
                 "and %25; port, timeout, connections and mails_per_connection are numbers."
             ) from None
-        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        if not _is_within_limits(server):
             raise ImproperlyConfigured(
-                "GUESTLIST_SMTP_URL must look like smtp://host:587?starttls=1 or smtps://host."
+                "GUESTLIST_SMTP_URL takes 1 to 256 connections, 1 to 100000 mails_per_connection and a timeout of at "
+                "most 120 seconds."
             )
+        if unknown:
+            raise ImproperlyConfigured(
+                f"GUESTLIST_SMTP_URL has an unknown setting: {', '.join(sorted(unknown))}."
+            )
+        if _shows_password(server):
+            raise ImproperlyConfigured(
+                "GUESTLIST_SMTP_URL would send its password in the clear: add ?starttls=1."
+            )
+        return server
+
+    @classmethod
+    def _read(cls, url: str) -> tuple[Self, dict[str, str]]:
+        """Return the server that a URL names, and what is left of its settings; ValueError where it cannot be read."""
+        parts = urlsplit(url)
+        query = {
+            key: values[-1] for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
+        }
         implicit = parts.scheme == "smtps"
         server = cls(
-            host=parts.hostname,
-            port=port or (465 if implicit else 25),
+            host=parts.hostname or "",
+            port=parts.port or (465 if implicit else 25),
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
             implicit_tls=implicit,
             starttls=query.pop("starttls", "0") in {"1", "true", "yes", "required"},
             ca_file=query.pop("ca_file", ""),
             ehlo=query.pop("ehlo", ""),
-            timeout=timeout,
-            connections=connections,
-            mails_per_connection=mails,
+            timeout=float(query.pop("timeout", cls.timeout)),
+            connections=int(query.pop("connections", cls.connections)),
+            mails_per_connection=int(query.pop("mails_per_connection", cls.mails_per_connection)),
         )
-        if not (
-            1 <= connections <= MOST_CONNECTIONS and 1 <= mails <= MOST_MAILS and 0 < timeout <= MOST_SECONDS
-        ):
+        if parts.path not in {"", "/"} or parts.fragment or "@" in parts.query:
+            raise ValueError(url)
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise ImproperlyConfigured(
-                "GUESTLIST_SMTP_URL takes 1 to 256 connections, 1 to 100000 mails_per_connection and a timeout of at "
-                "most 120 seconds."
+                "GUESTLIST_SMTP_URL must look like smtp://host:587?starttls=1 or smtps://host."
             )
-        if query:
-            raise ImproperlyConfigured(
-                f"GUESTLIST_SMTP_URL has an unknown setting: {', '.join(sorted(query))}."
-            )
-        if server.user and not (
-            implicit or server.starttls or server.host in {"127.0.0.1", "::1", "localhost"}
-        ):
-            raise ImproperlyConfigured(
-                "GUESTLIST_SMTP_URL would send its password in the clear: add ?starttls=1."
-            )
-        return server
+        return server, query
+
+
+def _is_within_limits(server: Server) -> bool:
+    return (
+        1 <= server.connections <= MOST_CONNECTIONS
+        and 1 <= server.mails_per_connection <= MOST_MAILS
+        and 0 < server.timeout <= MOST_SECONDS
+    )
+
+
+def _shows_password(server: Server) -> bool:
+    """Tell whether it would be sent in the clear to another machine."""
+    encrypted = server.implicit_tls or server.starttls
+    return bool(server.user) and not (encrypted or server.host in {"127.0.0.1", "::1", "localhost"})
 
 
 class SmtpTransport:

@@ -165,15 +165,7 @@ def made(broker: str) -> Celery:
         task_queues=[Queue(_name(job), Exchange("guestlist"), routing_key=_name(job)) for job in EVERY],
         task_routes={_name(job): {"queue": _name(job)} for job in EVERY},
         beat_scheduler=Scheduler,
-        beat_schedule={
-            job: {
-                "task": _name(job),
-                "schedule": every,
-                "options": {"queue": _name(job)},
-                "last_run_at": _LONG_AGO,  # due at the start, as everything is in a worker without Celery
-            }
-            for job, every in EVERY.items()
-        },
+        beat_schedule={job: _entry(job, every) for job, every in EVERY.items()},
     )
     for job in EVERY:
         celery.task(_task(job), name=_name(job))
@@ -183,6 +175,16 @@ def made(broker: str) -> Celery:
 def _name(job: str) -> str:
     """Return what a job is called at the broker, which others may use too."""
     return f"guestlist.{job}"
+
+
+def _entry(job: str, every: float) -> dict[str, object]:
+    """Return a job's place in the schedule."""
+    return {
+        "task": _name(job),
+        "schedule": every,
+        "options": {"queue": _name(job)},
+        "last_run_at": _LONG_AGO,  # due at the start, as everything is in a worker without Celery
+    }
 
 
 def _task(job: str) -> Callable[[], None]:

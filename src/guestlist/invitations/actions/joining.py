@@ -139,16 +139,28 @@ def _register(
             config=config,
             now=now,
         )
+    _ask_to_confirm(user, store_view, invitation, newsletter=person.newsletter, now=now)
+    return Joined(user)
+
+
+def _ask_to_confirm(
+    user: User,
+    store_view: StoreView,
+    invitation: Invitation | None,
+    *,
+    newsletter: bool,
+    now: datetime.datetime,
+) -> None:
+    """Mail the address, and keep what the registration asked for until it is confirmed."""
     PendingJoin.objects.create(
         user=user,
         website_id=store_view.website_id,
         store_view=store_view,
         invitation=invitation,
-        newsletter=person.newsletter,
+        newsletter=newsletter,
         created_at=now,
     )
     accounts.queue(accounts.CONFIRM, user=user, store_view=store_view, now=now)
-    return Joined(user)
 
 
 def _is_somebodys(user: User) -> bool:
@@ -224,10 +236,23 @@ def join(
     if invitation is not None:
         rules.require_usable(invitation, website_id=store_view.website_id, now=now)
         rules.require_addressee(invitation, user, config=config)
-    if customer is not None:
-        if invitation is not None:
-            invitation = _accept_as_customer(invitation, customer, now)
-        return Joined(user, customer, invitation)
+    if customer is None:
+        return _become_customer(user, store_view, invitation, newsletter=newsletter, config=config, now=now)
+    if invitation is not None:
+        invitation = _accept_as_customer(invitation, customer, now)
+    return Joined(user, customer, invitation)
+
+
+def _become_customer(
+    user: User,
+    store_view: StoreView,
+    invitation: Invitation | None,
+    *,
+    newsletter: bool,
+    config: Invitations,
+    now: datetime.datetime,
+) -> Joined:
+    """Make a customer, with the group and the credit that the open invitations give."""
     rules.require_admission(invitation, config=config, website_id=store_view.website_id, now=now)
     open_ones = _open_invitations(user, store_view, invitation, now)
     credited = _credited(open_ones, invitation, config)
