@@ -1,5 +1,6 @@
 """Mail by a provider's HTTP API: what is handed over, what its answers mean, and that each mail has one."""
 
+import email.header
 import email.message
 import json
 import os
@@ -11,13 +12,14 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 import pytest
+import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 import guestlist
 from guestlist.mail import journal, returnpath
 from guestlist.mail.answers import Result
-from guestlist.mail.api import ApiTransport, message_of
+from guestlist.mail.api import ApiTransport, message_of, of_error
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.models import Attempt, Message, MessageState, SenderIdentity
 from guestlist.mail.providers import PROVIDERS
@@ -201,6 +203,62 @@ def test_each_answer_has_its_meaning(said, result, code, api, way):
     assert trouble == ""
     assert "friend1@x.example" not in shelf.answers[1].text
     assert not shelf.answers[1].no_such_address
+
+
+HOSTILE = [
+    "Sender Suspended <noor@x.example>",
+    "not☃verified <noor@x.example>",
+    "Ösender <noor@x.example>",
+    '"quota, credits" <noor@x.example>',
+    "sender'suspended@x.example",
+    "a(sender)quota@x.example",
+    "sender\u3000quota@x.example",
+    "sender-suspended@x.example",
+    "Unverified_Sender <sender@x.example>",
+]
+
+
+@pytest.mark.parametrize("to", HOSTILE)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda to: json.dumps({"message": f"Cannot parse to: {to}"}),
+        lambda to: json.dumps({"message": f"Cannot parse to: {to}"}, ensure_ascii=False),
+        lambda to: f"Illegal name: {to.partition('<')[0].upper()}",
+        lambda to: f"Cannot take {email.header.Header(to.partition('<')[0], 'utf-8', 70).encode()}",
+        lambda to: f"Illegal local part: {to.rpartition('<')[2].partition('@')[0]}",
+    ],
+    ids=["escaped", "json", "name", "encoded", "local-part"],
+)
+def test_words_that_a_recipient_chose_do_not_stop_the_sender(write, to):
+    answer = of_error(answered(400, write(to)), to=to)
+
+    assert answer.result is Result.FAILED
+    assert "x.example" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "words", ["Sender is not verified", "The 'From' address is unknown", "inactive account", "over quota"]
+)
+def test_what_a_provider_says_of_the_sender_stops_it_whoever_gets_the_mail(words):
+    answer = of_error(answered(400, json.dumps({"message": words})), to="Noor Jansen <noor@x.example>")
+
+    assert answer.result is Result.REFUSED_US
+
+
+def answered(status: int, text: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response._content, response.encoding = status, text.encode(), "utf-8"
+    return response
+
+
+def test_recipient_whose_name_is_repeated_fails_alone(api, way):
+    api.answers["friend1@"] = Said(400, {"message": "Bad name: Sender Suspended"})
+    odd = mail().replace(b"=?utf-8?q?Fr=C3=A4nk?=", b"Sender Suspended")
+
+    shelf, _trouble = carried(way(1, "brevo"), parcel(1, "friend1@x.example", content=odd), parcel(2))
+
+    assert shelf.results() == {1: (Result.FAILED, "400"), 2: (Result.ACCEPTED, "200")}
 
 
 def test_provider_that_does_not_answer_is_not_waited_for(api, way):
