@@ -36,7 +36,11 @@ def applied(sender, *, now=NOW):
     ("amounts", "outcome"),
     [
         ({"handed_over": 199, "complained": 50}, "goes"),
-        ({"handed_over": 200, "complained": 1}, "held"),
+        # Whoever got one mail can complain of it: one, or two, hold nobody.
+        ({"handed_over": 200, "complained": 1}, "warned"),
+        ({"handed_over": 333, "complained": 1}, "warned"),
+        ({"handed_over": 200, "complained": 2}, "warned"),
+        ({"handed_over": 200, "complained": 3}, "held"),
         ({"handed_over": 1_000}, "goes"),
         ({"handed_over": 1_001, "complained": 1}, "goes"),
         ({"handed_over": 1_000, "complained": 1}, "warned"),
@@ -44,6 +48,8 @@ def applied(sender, *, now=NOW):
         ({"handed_over": 1_000, "complained": 3}, "held"),
         ({"handed_over": 150, "bounced": 49}, "goes"),
         ({"handed_over": 150, "bounced": 50}, "held"),
+        ({"handed_over": 191, "bounced": 9}, "goes"),
+        ({"handed_over": 190, "bounced": 10}, "held"),
         ({"handed_over": 951, "bounced": 49}, "goes"),
         ({"handed_over": 950, "bounced": 50}, "held"),
         # What comes back later was handed over before, and is a bounce as well.

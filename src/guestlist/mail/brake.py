@@ -1,7 +1,8 @@
 """The brake: a sender whose mail bounces or is complained of too much is held, until staff release it.
 
 Counted over 24 hours, from 200 mails on: complaints of 0.1 % warn, of 0.3 % hold, as do hard bounces of 5 % (the limits at
-which the large mailbox providers begin to turn mail away).
+which the large mailbox providers begin to turn mail away). One or two complaints hold nobody: whoever got a mail can write
+one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ LEAST = 200
 WARN_COMPLAINTS = 0.001
 HOLD_COMPLAINTS = 0.003
 HOLD_BOUNCES = 0.05
+LEAST_COMPLAINTS = 3
+"""Mails, each complained of, below which a share of complaints holds nobody."""
 _TROUBLE = (Measure.BOUNCED, Measure.RETURNED, Measure.COMPLAINED)
 
 
@@ -47,7 +50,7 @@ def _applied(sender: SenderIdentity, since: datetime.datetime, now: datetime.dat
     mails = counted[Measure.HANDED_OVER] + counted[Measure.BOUNCED]
     if mails < LEAST:
         return False
-    if complaints >= HOLD_COMPLAINTS * mails:
+    if complaints >= max(HOLD_COMPLAINTS * mails, LEAST_COMPLAINTS):
         return _hold(sender, f"complaints {complaints}/{mails}", now)
     if bounces >= HOLD_BOUNCES * mails:
         return _hold(sender, f"bounces {bounces}/{mails}", now)
