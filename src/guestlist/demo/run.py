@@ -20,7 +20,7 @@ from guestlist.demo import folder
 if TYPE_CHECKING:
     from types import FrameType
 
-    from guestlist.mail.transport import Transport
+    from guestlist.mail.parcels import Transport
 
     Work = Callable[[threading.Event, Transport], None]
 

@@ -22,10 +22,8 @@ from guestlist.mail import answers
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.carrying import Limits, Line, RefusedUsError, Round, hang_up, has_spoken
 from guestlist.mail.conversation import Offers
-from guestlist.mail.parcels import Supply, Transport
+from guestlist.mail.parcels import Supply
 from guestlist.mail.transport_opening import Client, EncryptedClient
-
-__all__ = ["Server", "SmtpTransport", "Transport", "probe"]
 
 MOST_CONNECTIONS = 256
 MOST_MAILS = 100_000
