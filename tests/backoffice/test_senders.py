@@ -179,6 +179,24 @@ def test_senders_are_for_those_who_see_to_them_there(support, client_of, view, o
     assert not Message.objects.exists()
 
 
+@pytest.mark.requirement("trust-16")
+def test_domain_of_another_website_is_refused_at_its_field(manager, owner, view, other_view, sender) -> None:
+    SenderIdentity.objects.filter(website=other_view.website).update(address="shop@attic.example")
+    new = filled(website=str(view.website_id), code="sales", address="sales@attic.example")
+
+    for answer in (
+        manager.post(page(sender), filled(address="us@attic.example")),
+        manager.post(f"{LIST}add/", new),
+    ):
+        (refusal,) = answer.context["adminform"].form.errors["address"]
+        assert refusal == (
+            "“attic.example” is used by another website. Ask somebody who manages the senders of all websites."
+        )
+    assert not SenderIdentity.objects.filter(website=view.website, address__endswith="attic.example").exists()
+    assert manager.post(page(sender), filled(address="us@example.com")).status_code == 302
+    assert owner.post(page(sender), filled(address="us@attic.example")).status_code == 302
+
+
 def test_opening_the_address_of_the_button_sends_nothing(owner, sender) -> None:
     assert owner.get(reverse("admin:sender_trial", args=[sender.pk])).status_code == 405
 

@@ -1,6 +1,6 @@
 """The table of senders: whom mail comes from, how fast, whether it leaves at all, and a test mail to try it."""
 
-# ruff: noqa: ANN401, ARG002, FBT001 - Django's signatures
+# ruff: noqa: ANN401, ARG002, FBT001, FBT002 - Django's signatures
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsites, Table
 from guestlist.mail import actions as mail
 from guestlist.mail.models import SenderIdentity
-from guestlist.stores.actors import Permission
+from guestlist.stores.actors import Actor, Permission
 
 if TYPE_CHECKING:
     import datetime
@@ -43,6 +43,8 @@ class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
             "every day. After two weeks it no longer matters."
         ),
     )
+
+    actor: Actor
 
     class Meta:
         model = SenderIdentity
@@ -68,6 +70,18 @@ class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
     def clean_address(self) -> str:
         """Refuse what is no address by our own rules, as everywhere."""
         return _address(self.cleaned_data["address"])
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a domain of another website, unless whoever asks manages the senders of all."""
+        cleaned = super().clean()
+        website = self.cleaned_data.get("website") or (self.instance.website if self.instance.pk else None)
+        address = self.cleaned_data.get("address")
+        if website and address:
+            try:
+                mail.check_domain(website=website, address=address, actor=self.actor)
+            except mail.ForeignDomain as refusal:
+                self.add_error("address", str(refusal))
+        return cleaned
 
     def clean_reply_to(self) -> str:
         """Refuse what is no address."""
@@ -120,6 +134,12 @@ class SenderTable(Table):
         """Keep a sender at its website, under its code: options name it."""
         return ("website", "code") if obj else ()
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Let the form know who asks."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.actor = access.of(request).actor
+        return form
+
     @display(description=gettext_lazy("State"))
     def shown_state(self, sender: SenderIdentity) -> str:
         """Return whether its mail leaves, as word, shape and color."""
@@ -162,6 +182,7 @@ class SenderTable(Table):
             per_second=obj.per_second,
             per_day=obj.per_day,
             warm_up_from=form.warm_up_from(timezone.now().date()),
+            actor=access.of(request).actor,
         )
         obj.pk = made.pk
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
+from guestlist.addresses import MalformedAddress
 from guestlist.mail import counting, letters
 from guestlist.mail.models import (
     Measure,
@@ -21,12 +23,14 @@ from guestlist.mail.models import (
     TemplateVersion,
 )
 from guestlist.refusal import Refusal
+from guestlist.stores.actors import SYSTEM, Actor, Permission
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Sequence
 
-    from guestlist.stores.models import StoreView, Website
+    from guestlist.stores.models import Website
 
 
 MAX_SENDER_NAME = 80
@@ -57,6 +61,15 @@ class UnusableSenderName(Refusal):
 
     code = "unusable_sender_name"
     message = _("A sender's name is one line of at most %(most)s characters, without control characters.")
+
+
+class ForeignDomain(Refusal):
+    """A sender's domain that another website uses: mail from it is signed with that one's key."""
+
+    code = "foreign_domain"
+    message = _(
+        "“%(domain)s” is used by another website. Ask somebody who manages the senders of all websites."
+    )
 
 
 def queue(
@@ -220,13 +233,16 @@ def set_sender(
     per_second: int = 0,
     per_day: int = 0,
     warm_up_from: datetime.date | None = None,
+    actor: Actor = SYSTEM,
 ) -> SenderIdentity:
     """Write down who mail comes from, and how fast; saving it again starts a stopped one.
 
     :raises UnusableSenderName: when the name cannot stand in a header.
     :raises MalformedAddress: when the address, or the one for replies, is none.
+    :raises ForeignDomain: when its domain is another website's, and the actor does not manage all senders.
     """
     check_sender(name=name, address=address, reply_to=reply_to)
+    check_domain(website=website, address=address, actor=actor)
     identity, _created = SenderIdentity.objects.update_or_create(
         website=website,
         code=code,
@@ -258,3 +274,43 @@ def check_sender(*, name: str, address: str, reply_to: str = "") -> None:
         letters.mailbox(address, name=name).header("From")
     except letters.UnusableHeader as refusal:
         raise UnusableSenderName(most=MAX_SENDER_NAME) from refusal
+
+
+def check_domain(*, website: Website, address: str, actor: Actor) -> None:
+    """Refuse a sender's address at a domain of another website, above or below it, unless it is this one's as well.
+
+    A website's domains are those of its senders and of its base URLs. Who manages the senders of all may use any.
+
+    :raises MalformedAddress: when the address is none.
+    :raises ForeignDomain: when it is another's.
+    """
+    if actor.may(Permission.TEMPLATES, None):
+        return
+    domain = letters.mailbox(address).domain
+    used = _domains()
+    if (website.pk, domain) not in used and any(
+        whose != website.pk and _is_within(domain, other) for whose, other in used
+    ):
+        raise ForeignDomain(domain=domain)
+
+
+def _domains() -> set[tuple[int, str]]:
+    """Return the domains that websites use, each with the website's id."""
+    mailed = SenderIdentity.objects.values_list("website_id", "address")
+    shown = StoreView.objects.values_list("website_id", "base_url")
+    return {
+        *((whose, _domain_of(address)) for whose, address in mailed),
+        *((whose, _domain_of(f"x@{urlsplit(url).hostname or ''}")) for whose, url in shown),
+    }
+
+
+def _domain_of(address: str) -> str:
+    try:
+        return letters.mailbox(address).domain
+    except MalformedAddress:
+        # A machine's name of one word, or its number.
+        return address.rpartition("@")[2]
+
+
+def _is_within(one: str, other: str) -> bool:
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
