@@ -7,8 +7,10 @@ import sys
 from collections import Counter
 
 import pytest
+from django.db import OperationalError
 
 from guestlist.mail import actions, claiming
+from guestlist.mail.answers import Answer, Result
 from guestlist.mail.config import Delivery as Options
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
@@ -308,6 +310,39 @@ def test_what_was_sent_but_not_recorded_is_not_sent_again_by_the_same_worker(sho
     assert kind.verdicts() == {0: "accepted 250", 1: "accepted 250", 2: "accepted 2.0.0"}
 
 
+@pytest.mark.requirement("delivery-when-killed")
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize(("code", "is_in_doubt"), [("no_answer", True), ("4.2.1", False)])
+def test_a_connection_lost_after_the_final_dot_leaves_a_mail_in_doubt(
+    shop, tmp_path, hold, code, is_in_doubt
+):
+    queue(shop, range(1))
+    if hold:
+        hold_what_is_in_doubt()
+
+    class Gone(Friends):
+        is_away = True
+
+        def record(self, outcomes, *, now):
+            if self.is_away:
+                raise OperationalError("gone")
+            super().record(outcomes, now=now)
+
+    kind, basket = Gone(), Basket({"*": Answer(Result.DEFERRED, code, "gone")})
+    asked: list[object] = []
+    basket.on_deliver = asked.append
+    work = delivery(kind, basket, tmp_path, name="one")
+    with pytest.raises(OperationalError):
+        work.run(stop=lambda: bool(asked))
+    kind.is_away = False
+    basket.answers.clear()
+    work.run()
+    work.journal.close()
+
+    assert states() == {0: "held" if hold and is_in_doubt else "sent"}
+    assert Attempt.objects.filter(outcome="in_doubt").count() == is_in_doubt
+
+
 def test_a_transport_that_breaks_leaves_in_doubt_what_it_had_begun(shop, tmp_path):
     queue(shop, range(3))
 
@@ -329,8 +364,8 @@ def test_a_transport_that_breaks_leaves_in_doubt_what_it_had_begun(shop, tmp_pat
     work.run()
     work.journal.close()
 
-    # The first is in nobody's doubt: its answer came, and stands in the journal.
-    assert Counter(before.values()) == {"leased": 2, "ready": 1}
+    # The first is in nobody's doubt: its answer came, and is recorded.
+    assert Counter(before.values()) == {"sent": 1, "leased": 1, "ready": 1}
     assert Counter(basket.recipients()) == {
         "friend0@friend.example": 1,
         "friend1@friend.example": 2,

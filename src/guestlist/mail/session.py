@@ -55,6 +55,8 @@ _SLICE = 64
 """Mails that are filled in at a time, because the processor is quicker at more of the same; connections wait meanwhile."""
 _REMEMBERED = 1.0
 """Seconds for which options, templates and senders may be older than what is configured."""
+_NO_WORD = frozenset({"no_answer", "connection_lost", "unreadable_answer"})
+"""Codes of our own after which nobody knows whether a mail that had left was taken."""
 _LONGEST_SESSION = 60.0
 """Seconds after which nothing more is claimed, so that nothing is kept for ever."""
 
@@ -144,6 +146,12 @@ class Session:
         """Return about how many could be taken right now."""
         if self._ends() or not self.switches.are_fresh:
             return 0
+        if self.switches.any_off:
+            # They stay in hand until they are put back.
+            while self.ready and self._is_off(self.ready[0].row.pk, self.ready[0]):
+                self.ready.popleft()
+            while self.found and self._is_off(self.found[0].row.pk, self.found[0]):
+                self.found.popleft()
         return len(self.ready) + len(self.found)
 
     def over(self) -> bool:
@@ -172,7 +180,7 @@ class Session:
         """Take what came of a mail."""
         pk = parcel.row.pk
         if self.delivery.journal is not None:
-            accepted = answer.result is Result.ACCEPTED
+            accepted = None if answer.code in _NO_WORD else answer.result is Result.ACCEPTED
             code = int(answer.code) if answer.code.isdigit() else 0
             self.delivery.journal.answered(pk, code, accepted=accepted)
         if answer.result is Result.UNREACHABLE:
