@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import email
 import ipaddress
+import logging
 import ssl
 import threading
 from email.message import EmailMessage
@@ -19,6 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 USER, PASSWORD = "shop", "s3cret/with:signs"
+
+# It tells each line, to the end of a connection that may come after the test's.
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 
 class MailServer:

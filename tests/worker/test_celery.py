@@ -230,6 +230,7 @@ def test_a_node_without_a_mail_server_leaves_mail_alone(nodes, settings):
     assert station.journal is None
 
 
+@pytest.mark.django_db  # looks after the process's connections, which another test may have left open
 def test_a_job_that_failed_waits_in_its_process(nodes):
     tried = []
 
@@ -245,6 +246,7 @@ def test_a_job_that_failed_waits_in_its_process(nodes):
     assert len(tried) == 1
 
 
+@pytest.mark.django_db  # looks after the process's connections, which another test may have left open
 def test_a_job_goes_on_while_it_has_more(nodes):
     left = [3]
 
