@@ -310,6 +310,17 @@ def test_what_was_sent_but_not_recorded_is_not_sent_again_by_the_same_worker(sho
     assert kind.verdicts() == {0: "accepted 250", 1: "accepted 250", 2: "accepted 2.0.0"}
 
 
+def test_the_journal_keeps_nothing_of_a_mail_that_was_put_back_because_its_sender_is_refused(shop, tmp_path):
+    queue(shop, range(1))
+    basket = Basket({"*": Answer(Result.REFUSED_US, "5.7.26", "not authenticated")})
+    work = delivery(Friends(), basket, tmp_path, name="one")
+    work.run()
+    work.journal.close()
+
+    assert states() == {0: "ready"}
+    assert list(tmp_path.glob("**/*.journal")) == []
+
+
 @pytest.mark.requirement("delivery-when-killed")
 @pytest.mark.parametrize("hold", [False, True])
 @pytest.mark.parametrize(("code", "is_in_doubt"), [("no_answer", True), ("4.2.1", False)])

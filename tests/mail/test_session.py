@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connection
 
-from guestlist.mail import feeding, preparing, sends, session, settling, switches
+from guestlist.mail import ahead, feeding, preparing, sends, session, settling, switches
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.models import Message, Pace, SenderIdentity
 from guestlist.mail.parcels import Parcel
@@ -57,7 +57,7 @@ def test_mail_of_a_paused_send_is_back_while_another_send_goes_on():
 
 
 def test_a_single_mail_goes_before_what_is_in_hand_of_a_send(monkeypatch):
-    monkeypatch.setattr(session, "_LEAST", 1_000)
+    monkeypatch.setattr(ahead, "_LEAST", 1_000)
     monkeypatch.setattr(session, "_ASK_AGAIN", 0)
     shop = make_shop()
     make_send(shop, range(300))
@@ -92,8 +92,8 @@ def test_a_mail_that_is_queued_while_the_last_ones_leave_is_not_left_for_the_nex
 
 
 def test_no_more_is_claimed_than_leaves_in_a_few_seconds(monkeypatch):
-    monkeypatch.setattr(session, "_MEASURED_AT", 0)
-    monkeypatch.setattr(session, "_MEASURE_EVERY", 0)
+    monkeypatch.setattr(ahead, "_MEASURED_AFTER", 0)
+    monkeypatch.setattr(ahead, "_MEASURED_EVERY", 0)
     monkeypatch.setattr("guestlist.mail.session.time.monotonic", slow_clock())
     make_send(make_shop(), range(400))
     most = 0
@@ -105,7 +105,7 @@ def test_no_more_is_claimed_than_leaves_in_a_few_seconds(monkeypatch):
     basket = Basket(on_deliver=press)
     worker(Friends(), basket, size=400).run(stop=lambda: len(basket.parcels) >= 150)
 
-    assert most <= session._FIRST + 2 * session._LEAST
+    assert most <= ahead._FIRST + 2 * ahead._LEAST
 
 
 def slow_clock():

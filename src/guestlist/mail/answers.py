@@ -115,6 +115,11 @@ def _without_addresses(text: str) -> str:
     return _ADDRESS.sub("…", text) if "@" in text else text
 
 
+def nameless(answer: Answer) -> Answer:
+    """Return an answer of any transport as it may be kept: without addresses."""
+    return answer._replace(text=_without_addresses(answer.text)) if "@" in answer.text else answer
+
+
 def printable(text: str) -> str:
     """Return the words as they may be kept and shown: on one line, bounded."""
     if not (text.isascii() and text.isprintable()):

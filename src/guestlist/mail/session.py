@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from guestlist.mail import claiming, feeding, pacing, preparing, recording
-from guestlist.mail.answers import Answer, Result
+from guestlist.mail.ahead import Ahead
+from guestlist.mail.answers import Answer, Result, nameless
 from guestlist.mail.kinds import Outcome, Verdict
-from guestlist.mail.settling import Settling, nameless
+from guestlist.mail.settling import Settling
 from guestlist.mail.switches import Switches
 from guestlist.stores import memory, waiting
 
@@ -38,15 +39,8 @@ log = logging.getLogger(__name__)
 LEAST_LEASE = timedelta(seconds=30)
 """With less than this left, beside the time that an answer may take, nothing is handed over: another worker might soon do
 the same."""
-_AHEAD = 2.0
-"""Mails are claimed for so many seconds ahead: what waits longer here is not known as it is now, and stands in the way."""
-_LEAST = 16
-_FIRST = 100
-"""Mails that are claimed while nobody knows yet how fast they leave."""
 _IN_STOCK = 1_500
 """Never more than this before the connections and another batch."""
-_MEASURED_AT = 0.05
-_MEASURE_EVERY = 0.25
 _ASK_AGAIN = 1.0
 """Seconds after which a queue that was empty is asked again while mails are still under way."""
 _FILLED = 1_000
@@ -88,8 +82,7 @@ class Session:
         self.tally = tally
         self.stop = stop
         self.batches_left = most_batches
-        now = time.monotonic()
-        self.until = now + _LONGEST_SESSION
+        self.until = time.monotonic() + _LONGEST_SESSION
         self.fed = False
         """Whether there was nothing to claim any more."""
         self.ask_again = math.inf
@@ -104,11 +97,7 @@ class Session:
         self.under_way: dict[int, Parcel] = {}
         self.switches = Switches()
         self.settling = Settling(delivery, stop)
-        self.rate = _FIRST / _AHEAD
-        """Mails a second that were answered lately."""
-        self.answers = 0
-        """How many since it was measured."""
-        self.measured_at, self.measure_at = now, now + _MEASURED_AT
+        self.ahead = Ahead()
         self.ended = False
         """What `_ends` said last: `take` asks for each mail, and whoever stops a worker can wait for a turn."""
         self.least_lease = LEAST_LEASE + timedelta(seconds=delivery.transport.patience)
@@ -187,10 +176,10 @@ class Session:
             self.tally.unreachable = answer.text or answer.code
         elif answer.result is Result.REFUSED_US:
             self.switches.refuse(parcel.row.sender_id)
-            self.refusals.append((parcel, nameless(answer, parcel.recipient)))
+            self.refusals.append((parcel, nameless(answer)))
         else:
-            self.answers += 1
-            self.settling.answered(parcel, nameless(answer, parcel.recipient))
+            self.ahead.count()
+            self.settling.answered(parcel, nameless(answer))
         del self.under_way[pk]
 
     def give_back(self, parcel: Parcel) -> None:
@@ -247,7 +236,7 @@ class Session:
         if self._ends() and self.failure is not None:
             return []
         now = time.monotonic()
-        self._measure(now)
+        self.ahead.measure(now)
         due = []
         if self.refusals:
             due.append(self._stop_senders)
@@ -271,24 +260,11 @@ class Session:
 
         return guarded
 
-    def _measure(self, now: float) -> None:
-        """See how fast mails leave."""
-        if now < self.measure_at:
-            return
-        lately = self.answers / (now - self.measured_at)
-        self.rate = lately if lately > self.rate else (self.rate + lately) / 2
-        self.answers, self.measured_at, self.measure_at = 0, now, now + _MEASURE_EVERY
-
-    @property
-    def _ahead(self) -> int:
-        """Mails for the next seconds."""
-        return max(_LEAST, int(self.rate * _AHEAD))
-
     def _is_hungry(self, now: float) -> bool:
         """Tell whether it is time to claim more."""
         if self.fed and now < self.ask_again:
             return False
-        return len(self.ready) + len(self.found) < min(_IN_STOCK, self._ahead)
+        return len(self.ready) + len(self.found) < min(_IN_STOCK, self.ahead.mails)
 
     def _feed(self) -> None:
         """Claim a batch and find out what is still to be sent of it."""
@@ -296,7 +272,7 @@ class Session:
         self.fed, self.ask_again = True, math.inf
         if self.batches_left == 0 or self._ends() or time.monotonic() > self.until:
             return
-        batch = delivery.feeder.claim(now=now, most=None if self.batches_left else self._ahead)
+        batch = delivery.feeder.claim(now=now, most=None if self.batches_left else self.ahead.mails)
         if batch is None:
             self.ask_again = time.monotonic() + _ASK_AGAIN
             return
@@ -378,7 +354,10 @@ class Session:
         self.ended = self.failure is not None or self.stop()
         return self.ended
 
-    def _forget(self, ids: Iterable[int]) -> None:
+    def _forget(self, ids: Collection[int]) -> None:
+        """Let go of mails whose place stands in the database."""
+        if self.delivery.journal is not None:
+            self.delivery.journal.recorded(ids)
         for message_id in ids:
             self.leave_until.pop(message_id, None)
             if self.limits:
@@ -396,8 +375,6 @@ class Session:
             return 0
         released = claiming.release(ids=ids, worker=self.delivery.worker)
         self.tally.released += released
-        if self.delivery.journal is not None:
-            self.delivery.journal.recorded(ids)
         if released == len(ids) and self.limits:
             shares = Counter(limit for pk in ids for limit in self.limits.get(pk, ()))
             pacing.give_back(shares, now=self.delivery.clock())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -107,22 +106,12 @@ class Settling:
         finally:
             self._since = 0.0
         self.tries = 0
-        ids = [one.outcome.message.pk for one in some]
-        if self.delivery.journal is not None:
-            self.delivery.journal.recorded(ids)
-        return ids, outcomes
+        return [one.outcome.message.pk for one in some], outcomes
 
     def ids(self) -> set[int]:
         """Return the ids of the mails whose outcome is not recorded yet."""
         ids = {one.outcome.message.pk for one in self._settled}
         return ids | {parcel.row.pk for parcel, _answer, _at in self._answers}
-
-
-def nameless(answer: Answer, recipient: str) -> Answer:
-    """Return the answer without the address: servers repeat it, but what is kept must not outlive its erasure."""
-    if "@" not in answer.text or recipient.lower() not in answer.text.lower():
-        return answer
-    return answer._replace(text=re.sub(re.escape(recipient), "…", answer.text, flags=re.IGNORECASE))
 
 
 def _settled(parcel: Parcel, answer: Answer, now: datetime.datetime) -> Settled:
