@@ -285,6 +285,21 @@ def test_a_sender_that_is_refused_stops_and_no_address_is_blamed(shop, stage, an
 
 
 @pytest.mark.requirement("delivery-when-refused-us")
+@pytest.mark.parametrize("offers", [(), ("PIPELINING",)], ids=["lock-step", "pipelining"])
+@pytest.mark.parametrize("stage", ["DATA", "dot"])
+def test_words_about_relaying_after_the_recipient_was_taken_do_not_stop_the_sender(shop, stage, offers):
+    queue(shop, range(4))
+    kind = Friends()
+    script = only(stage, b"554 5.7.1 Relay access denied\r\n", "friend2@")
+    with scriptedserver.running(script, offers=offers) as server:
+        deliver(server, kind)
+
+    assert kind.verdicts() == {n: "bounced 5.7.1" if n == 2 else "accepted 2.0.0" for n in range(4)}
+    assert SenderIdentity.objects.get().stopped_at is None
+    assert Suppression.objects.count() == 0
+
+
+@pytest.mark.requirement("delivery-when-refused-us")
 def test_a_password_that_is_refused_stops_the_sender_after_one_try(shop):
     queue(shop, range(30))
     script = only("AUTH", b"535 5.7.8 wrong\r\n")

@@ -72,15 +72,26 @@ def of_sender(code: int, text: bytes) -> Answer:
 
 
 def of_recipient(code: int, text: bytes) -> Answer:
-    """Return what an answer to RCPT TO or to the content means.
+    """Return what an answer to RCPT TO means.
 
     A server that does not relay for us says so in words of its own, the first ones. What it tells of another server stands
     behind; where it repeats another's reply from the first word on, whoever runs that one can still stop the sender.
     """
+    answer = of_content(code, text)
+    if answer.code in _VAGUE and _is_no_relay(text):
+        return answer._replace(result=Result.REFUSED_US)
+    return answer
+
+
+def of_content(code: int, text: bytes) -> Answer:
+    """Return what an answer to DATA or to the final dot means.
+
+    The server relays for us: it took the recipient. Words about relaying are another server's, passed on.
+    """
     shown, words = code_and_text(code, text)
     if not 500 <= code < 600:  # noqa: PLR2004
         return _deferred(shown, words)
-    if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown) or (shown in _VAGUE and _is_no_relay(text)):
+    if code in _AUTH_CODES or _ABOUT_SENDER.fullmatch(shown):
         return Answer(Result.REFUSED_US, shown, words)
     return Answer(Result.BOUNCED, shown, words, no_such_address=shown in NO_SUCH_ADDRESS)
 

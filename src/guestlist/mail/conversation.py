@@ -199,7 +199,7 @@ class Conversation:
         answer = (
             Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
             if code == _OK
-            else answers.of_recipient(code, text)
+            else answers.of_content(code, text)
         )
         self.supply.answered(sent, answer)
 
@@ -210,7 +210,7 @@ class Conversation:
             self._leave(opened, out)
             return
         self._opened = None
-        refusal = self._refusal or answers.of_recipient(code, text)
+        refusal = self._refusal or answers.of_content(code, text)
         self._refusal = None
         self.supply.answered(opened, refusal)
         if code == _GO_ON:
