@@ -45,19 +45,19 @@ def bounced(raw: bytes) -> Returned:
         (
             comeback.POSTFIX,
             "5.1.1",
-            "550 5.1.1 <...>: Recipient address rejected: User unknown in virtual mailbox table",
+            "550 5.1.1 <…>: Recipient address rejected: User unknown in virtual mailbox table",
             True,
         ),
         (
             comeback.EXIM,
             "5.1.1",
-            "550-5.1.1 The account ... does not exist. 550 5.1.1 https://help.friend.example/?p=NoSuchUser",
+            "550-5.1.1 The account … does not exist. 550 5.1.1 https://help.friend.example/?p=NoSuchUser",
             True,
         ),
         (
             comeback.EXCHANGE,
             "5.1.10",
-            "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient ... not found by SMTP address lookup",
+            "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient … not found by SMTP address lookup",
             True,
         ),
         (

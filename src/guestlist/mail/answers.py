@@ -14,7 +14,7 @@ NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
 _ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9)")
 # Words, only where the server's own begin, and only with a code that names no other reason.
 _NO_RELAY = re.compile(
-    r"\s*(?:[245]\.\d{1,3}\.\d{1,3}\s+)?(?:…\s+)?(?:sorry, )?"
+    r"\s*(?:[245]\.\d{1,3}\.\d{1,3}\s+)?(?:[<\"]?…\S*\s+)?(?:sorry, )?"
     r"(?:relay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited|not (?:permitted|allowed))|"
     r"(?:(?:unable|not (?:permitted|allowed)) to|(?:we )?(?:cannot|will not|do not)) relay)\b",
     re.IGNORECASE,
@@ -23,8 +23,12 @@ _VAGUE = frozenset({"550", "551", "553", "554", "5.7.0", "5.7.1"})
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\u024f…]+")
-# Only what SMTP calls a space ends one: other spaces would leave its first half.
-_ADDRESS = re.compile(r"<?(?<![^\s<])[^\s<]*@\S*", re.ASCII)
+# Brackets, double quotes and what SMTP calls a space end one: other spaces and marks may be of its owner's choice.
+# Within quotes of its own a local part may have all of them (RFC 5321, 4.1.2); in JSON these follow a backslash.
+_ADDRESS = re.compile(
+    r'(?:"(?:[^"\\]|\\.){0,64}\\?"|(?<![^\s<>"])[^\s<>"@]*)@[^\s<>"]*',
+    re.ASCII,
+)
 _AGAIN = re.compile(
     r"(?:try again|retry|try later)\D{0,20}?(\d{1,6})\s*(s|sec|seconds?|m|min|minutes?|h|hours?)\b",
     re.IGNORECASE,
@@ -98,7 +102,7 @@ def of_content(code: int, text: bytes) -> Answer:
 
 def _is_no_relay(text: bytes) -> bool:
     # Not the words as they are kept: signs of somebody's own choice have become spaces there.
-    return bool(_NO_RELAY.match(_without_addresses(text.decode("utf-8", "replace"))))
+    return bool(_NO_RELAY.match(without_addresses(text.decode("utf-8", "replace"))))
 
 
 def _deferred(code: str, words: str) -> Answer:
@@ -112,9 +116,7 @@ def code_and_text(code: int, text: bytes | str) -> tuple[str, str]:
 
     Addresses in them are left out: whoever is invited has chosen theirs, and what is kept must not outlive its erasure.
     """
-    words = printable(
-        _without_addresses(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
-    )
+    words = printable(without_addresses(text.decode("utf-8", "replace") if isinstance(text, bytes) else text))
     shown = str(code)
     # A code of another class than the reply's is the server's mistake; the reply code rules (RFC 2034).
     if words[:1] == shown[:1] and (enhanced := _ENHANCED.match(words)):
@@ -122,13 +124,14 @@ def code_and_text(code: int, text: bytes | str) -> tuple[str, str]:
     return shown, words
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
+    """Return words of somebody else's without any mail address: a piece of one can decide, or outlive its erasure."""
     return _ADDRESS.sub("…", text) if "@" in text else text
 
 
 def nameless(answer: Answer) -> Answer:
     """Return an answer of any transport as it may be kept: without addresses."""
-    return answer._replace(text=_without_addresses(answer.text)) if "@" in answer.text else answer
+    return answer._replace(text=without_addresses(answer.text)) if "@" in answer.text else answer
 
 
 def printable(text: str) -> str:

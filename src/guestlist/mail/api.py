@@ -54,8 +54,6 @@ _ABOUT_SENDER = re.compile(
     re.IGNORECASE,
 )
 _DOMAIN = re.compile(r"\S+\.\S+")
-# Only these end one in a text: other spaces, and marks, may be of its owner's choice.
-_ADDRESS = re.compile(r"(?<![^ \t\r\n<>\"])[^ \t\r\n<>\"@]*@[^ \t\r\n<>\"]*")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -208,7 +206,7 @@ def _delivered(backend: Backend, message: AnymailMessage) -> Answer:
         return _no_answer(cause) if response is None else of_error(response, to=message.to[0])
     except AnymailError as error:
         # Before anything is sent: this mail has what the provider has no place for.
-        return Answer(Result.FAILED, "unsupported", _said(str(error)))
+        return Answer(Result.FAILED, "unsupported", reports.nameless(str(error)))
     except Exception:
         response = message.anymail_status.esp_response
         if response is None:
@@ -216,7 +214,7 @@ def _delivered(backend: Backend, message: AnymailMessage) -> Answer:
         log.exception("An answer of %s cannot be read.", backend.esp_name)
         return _unreadable(response)
     status, response = message.anymail_status, message.anymail_status.esp_response
-    words, said = status.status or set(), _said(response.text)
+    words, said = status.status or set(), reports.nameless(response.text)
     # Not every provider says more than that it took the mail.
     if words & _TAKEN or (words == {"unknown"} and response.ok):
         return Answer(Result.ACCEPTED, str(response.status_code), str(status.message_id or "")[:200])
@@ -230,7 +228,7 @@ def of_error(response: requests.Response, *, to: str = "") -> Answer:
 
     ``to`` is the recipient, name and address: words that they chose do not speak against the sender.
     """
-    status, said = response.status_code, _said(response.text)
+    status, said = response.status_code, reports.nameless(response.text)
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
         return _unreadable(response)
     if status >= 500 or status in _LATER:  # noqa: PLR2004
@@ -244,7 +242,7 @@ def _speaks_of_sender(text: str, to: str) -> bool:
     name, local_part = _words(to.rpartition("<")[0]), _words(to.rpartition("<")[2].rpartition("@")[0])
     # Letters as JSON writes them are put back, or they would hide where a word begins.
     read = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text[:_READ])
-    read = _ADDRESS.sub(" ", _ENCODED_WORD.sub(" ", read))
+    read = answers.without_addresses(_ENCODED_WORD.sub(" ", read))
     for word in name | local_part:
         read = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", " ", read, flags=re.IGNORECASE)
     # Without domains: whoever is invited has chosen theirs, and it may be sender-suspended.example.
@@ -255,19 +253,14 @@ def _words(text: str) -> set[str]:
     return set(_WORD.findall(text))
 
 
-def _said(text: str) -> str:
-    """Return words as they may be kept."""
-    return reports.nameless(_ADDRESS.sub("...", text[:_READ]))
-
-
 def _unreadable(response: requests.Response) -> Answer:
     # Taken or not, nobody knows: going on would lose mails, or send them twice, by the thousand.
-    return Answer(Result.REFUSED_US, "unreadable_answer", _said(response.text))
+    return Answer(Result.REFUSED_US, "unreadable_answer", reports.nameless(response.text))
 
 
 def _no_answer(cause: requests.RequestException) -> Answer:
     """Return what it means that there was none: nobody there, or nobody knows whether it was taken."""
-    words = _said(str(cause))
+    words = reports.nameless(str(cause))
     inner = cause.args[0] if cause.args else None
     not_begun = isinstance(inner, MaxRetryError) and isinstance(inner.reason, NewConnectionError)
     nobody = (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError)

@@ -49,7 +49,6 @@ _WORD = re.compile(r"[a-z-]+")
 _STATUS = re.compile(r"\b[45]\.\d{1,3}\.\d{1,3}\b")
 # "smtp; 550-5.1.1 …": Exim says 5.0.0 itself and leaves the reason to the server's own words.
 _SAID = re.compile(r"smtp\s*;\s*(?:\d{3}[ -])?#?([45]\.\d{1,3}\.\d{1,3})\b", re.IGNORECASE)
-_ADDRESS = re.compile(r"[^\s<>\"'(),:;]+@[^\s<>\"'(),:;]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,8 @@ def read(raw: bytes) -> Returned | Ignored:
 
 def nameless(text: str) -> str:
     """Return words as they may be kept: on one line, bounded, without addresses, which would outlive their erasure."""
-    return answers.printable(_ADDRESS.sub("...", " ".join(text[:2_000].split())))
+    # Addresses first: what is cut, or loses its spaces, hides where one begins.
+    return answers.printable(" ".join(answers.without_addresses(text)[:2_000].split()))
 
 
 def _beginning(raw: bytes) -> bytes:
