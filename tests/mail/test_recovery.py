@@ -101,6 +101,18 @@ def delivery(kind, basket, tmp_path, *, name="dead-1", clock=None, held=None):
     )
 
 
+def told(caplog):
+    """Return what the log says of mails that workers left, since it was asked last."""
+    said = [one for one in caplog.messages if one.startswith("Worker ")]
+    caplog.clear()
+    return said
+
+
+def left(total, *, sent=0, back=0, doubt=0, name="dead-1"):
+    """Return the line of the log for a worker that left so many mails."""
+    return f"Worker {name} left {total} mails: {sent} were sent, {back} go back to the queue, {doubt} are in doubt."
+
+
 def states():
     return dict(Message.objects.order_by("subject_id").values_list("subject_id", "state"))
 
@@ -113,7 +125,7 @@ def hold_what_is_in_doubt():
 
 @pytest.mark.requirement("delivery-when-killed")
 @pytest.mark.parametrize("hold", [False, True])
-def test_the_journal_decides_what_a_killed_worker_held(shop, tmp_path, worker, hold):
+def test_the_journal_decides_what_a_killed_worker_held(shop, tmp_path, worker, hold, caplog):
     rows = queue(shop, range(5))
     ids = [row.pk for row in rows]
     leased(rows)
@@ -123,10 +135,10 @@ def test_the_journal_decides_what_a_killed_worker_held(shop, tmp_path, worker, h
     kind, basket = Friends(), Basket()
     work = delivery(kind, basket, tmp_path)
 
-    tally = work.run()
+    work.run()
     work.journal.close()
 
-    assert tally.reclaimed == 5
+    assert told(caplog) == [left(5, sent=2, back=2, doubt=1)]
     expected = dict.fromkeys(range(5), "sent") | ({0: "held"} if hold else {})
     assert states() == expected
     # What it had sent was not handed over again; what was in flight is, under the same Message-ID, or is held.
@@ -155,20 +167,20 @@ def test_what_was_accepted_and_what_never_left_needs_no_lease_to_run_out(shop, t
 
 
 @pytest.mark.requirement("delivery-when-killed")
-def test_another_worker_reads_the_dead_ones_journal_when_the_lease_ran_out(shop, tmp_path, worker):
+def test_another_worker_reads_the_dead_ones_journal_when_the_lease_ran_out(shop, tmp_path, worker, caplog):
     rows = queue(shop, range(3))
     leased(rows)
     kill(worker(leaving=[rows[0].pk], accepted=[rows[1].pk]))
     kind, basket, clock = Friends(), Basket(), Clock()
     work = delivery(kind, basket, tmp_path, name="two", clock=clock)
 
-    early = work.run()
+    early, told_early = work.run(), told(caplog)
     clock.forward(minutes=5, seconds=1)
-    late = work.run()
+    late, told_late = work.run(), told(caplog)
     work.journal.close()
 
-    assert (early.reclaimed, early.claimed) == (0, 0)
-    assert (late.reclaimed, late.claimed) == (3, 2)
+    assert (early.claimed, told_early) == (0, [])
+    assert (late.claimed, told_late) == (2, [left(3, sent=1, back=1, doubt=1)])
     assert states() == dict.fromkeys(range(3), "sent")
     assert basket.recipients() == ["friend2@friend.example", "friend0@friend.example"] or sorted(
         basket.recipients()
@@ -177,26 +189,27 @@ def test_another_worker_reads_the_dead_ones_journal_when_the_lease_ran_out(shop,
 
 
 @pytest.mark.requirement("delivery-when-killed")
-def test_a_worker_that_lives_is_left_alone_however_old_its_leases_are(shop, tmp_path, worker):
+def test_a_worker_that_lives_is_left_alone_however_old_its_leases_are(shop, tmp_path, worker, caplog):
     rows = queue(shop, range(2))
     leased(rows)
     living = worker(leaving=[rows[0].pk])
     clock = Clock(NOW + datetime.timedelta(hours=1))
     work = delivery(Friends(), Basket(), tmp_path, name="two", clock=clock)
 
-    while_it_lives = work.run()
+    work.run()
+    while_it_lives = told(caplog)
     kill(living)
-    afterwards = work.run()
+    work.run()
     work.journal.close()
 
-    assert while_it_lives.reclaimed == 0
-    assert afterwards.reclaimed == 2
+    assert while_it_lives == []
+    assert told(caplog) == [left(2, back=1, doubt=1)]
     assert states() == dict.fromkeys(range(2), "sent")
 
 
 @pytest.mark.requirement("delivery-when-journal-lost")
 @pytest.mark.parametrize("hold", [False, True])
-def test_without_the_journal_all_is_in_doubt_when_the_lease_ran_out(shop, tmp_path, hold):
+def test_without_the_journal_all_is_in_doubt_when_the_lease_ran_out(shop, tmp_path, hold, caplog):
     rows = queue(shop, range(3))
     leased(rows, "another-machine-1")
     if hold:
@@ -207,11 +220,11 @@ def test_without_the_journal_all_is_in_doubt_when_the_lease_ran_out(shop, tmp_pa
     work.run()
     early = states()
     clock.forward(minutes=5, seconds=1)
-    tally = work.run()
+    work.run()
     work.journal.close()
 
     assert early == dict.fromkeys(range(3), "leased")
-    assert tally.reclaimed == 3
+    assert told(caplog) == [left(3, doubt=3, name="another-machine-1")]
     assert states() == dict.fromkeys(range(3), "held" if hold else "sent")
     assert len(basket.parcels) == (0 if hold else 3)
     assert Attempt.objects.filter(outcome="in_doubt").count() == 3
@@ -249,17 +262,17 @@ def test_what_is_held_leaves_when_staff_release_it(shop, tmp_path):
     assert mail_of(basket.parcels[0])["Message-ID"].startswith(f"<{rows[0].pk}.")
 
 
-def test_many_rows_are_decided_in_batches(shop, tmp_path, worker):
+def test_many_rows_are_decided_in_batches(shop, tmp_path, worker, caplog):
     rows = queue(shop, range(1_201))
     leased(rows)
     kill(worker(accepted=[row.pk for row in rows]))
     basket = Basket()
     work = delivery(Friends(), basket, tmp_path)
 
-    tally = work.run()
+    work.run()
     work.journal.close()
 
-    assert tally.reclaimed == 1_201
+    assert told(caplog) == [left(1_201, sent=1_201)]
     assert basket.parcels == []
     assert Counter(states().values()) == {"sent": 1_201}
 
@@ -279,7 +292,7 @@ def test_a_worker_writes_down_what_it_hands_over_until_it_is_recorded(shop, tmp_
 
 
 @pytest.mark.requirement("delivery-when-away")
-def test_what_was_sent_but_not_recorded_is_not_sent_again_by_the_same_worker(shop, tmp_path):
+def test_what_was_sent_but_not_recorded_is_not_sent_again_by_the_same_worker(shop, tmp_path, caplog):
     """The database goes, the worker is told to stop: what it sent stands in its journal alone."""
     from django.db import OperationalError
 
@@ -300,11 +313,11 @@ def test_what_was_sent_but_not_recorded_is_not_sent_again_by_the_same_worker(sho
         work.run(stop=lambda: len(basket.parcels) >= 2)
     before = states()
     kind.is_away = False
-    tally = work.run()
+    work.run()
     work.journal.close()
 
     assert Counter(before.values()) == {"leased": 2, "ready": 1}
-    assert tally.reclaimed == 2
+    assert told(caplog) == [left(2, sent=2, name="one")]
     assert basket.recipients() == [f"friend{n}@friend.example" for n in range(3)]
     assert states() == dict.fromkeys(range(3), "sent")
     assert kind.verdicts() == {0: "accepted 250", 1: "accepted 250", 2: "accepted 2.0.0"}

@@ -63,9 +63,9 @@ class Delivery:
         tally = Tally()
         common = {"worker": self.worker, "kinds": self.kinds, "now": now, "jitter": self.jitter}
         if self.left_behind:
-            tally.reclaimed += recovery.of_own(self.journal, **common).total  # type: ignore[arg-type]
+            recovery.of_own(self.journal, **common)  # type: ignore[arg-type]
             self.left_behind = False
-        tally.reclaimed += recovery.of_others(self.journals, **common).total  # type: ignore[arg-type]
+        recovery.of_others(self.journals, **common)  # type: ignore[arg-type]
         session = Session(self, tally, stop, most_batches)
         try:
             session.run()

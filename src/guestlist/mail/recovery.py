@@ -60,9 +60,9 @@ def of_own(
     kinds: Mapping[str, Kind],
     now: datetime.datetime,
     jitter: Callable[[], float],
-) -> Recovered:
+) -> None:
     """Decide the rows that this worker's name still holds from before; nothing else may hold rows by that name now."""
-    return _left_by(
+    _left_by(
         worker,
         partial(claiming.held_by, worker, most=_AT_ONCE),
         journal,
@@ -79,12 +79,11 @@ def of_others(
     kinds: Mapping[str, Kind],
     now: datetime.datetime,
     jitter: Callable[[], float],
-) -> Recovered:
+) -> None:
     """Decide the rows of other workers whose lease ran out, by their journals where these are on this machine.
 
     A worker that lives on this machine, because its journal is locked, decides its rows itself.
     """
-    done = Recovered()
     for name in claiming.expired_workers(now=now):
         if name == worker:
             continue
@@ -94,11 +93,10 @@ def of_others(
             continue
         try:
             expired = partial(claiming.expired, worker=name, now=now, most=_AT_ONCE)
-            done += _left_by(name, expired, journal, kinds=kinds, now=now, jitter=jitter)
+            _left_by(name, expired, journal, kinds=kinds, now=now, jitter=jitter)
         finally:
             if journal:
                 journal.close()
-    return done
 
 
 def _left_by(
@@ -109,7 +107,7 @@ def _left_by(
     kinds: Mapping[str, Kind],
     now: datetime.datetime,
     jitter: Callable[[], float],
-) -> Recovered:
+) -> None:
     """Decide rows of a worker until there are none; its journal begins anew once it says nothing of any row."""
     marks = journal.read() if journal else None
     done = Recovered()
@@ -118,7 +116,6 @@ def _left_by(
     if journal and not claiming.held_by(worker, most=1):
         journal.begin_anew()
     _tell(worker, done)
-    return done
 
 
 def _decide(

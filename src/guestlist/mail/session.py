@@ -59,7 +59,6 @@ _LONGEST_SESSION = 60.0
 class Tally:
     """What one run did, in mails."""
 
-    reclaimed: int = 0
     claimed: int = 0
     released: int = 0
     verdicts: dict[Verdict, int] = field(default_factory=dict)
