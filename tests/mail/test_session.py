@@ -6,11 +6,12 @@ import threading
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from guestlist.mail import ahead, feeding, preparing, sends, session, settling, switches
 from guestlist.mail.answers import Answer, Result
-from guestlist.mail.models import Message, Pace, SenderIdentity
-from guestlist.mail.parcels import Parcel
+from guestlist.mail.models import Attempt, Message, Pace, SenderIdentity
+from guestlist.mail.parcels import OneByOne, Parcel
 from guestlist.stores import waiting
 from guestlist.stores.actors import SYSTEM
 from tests.mail import scriptedserver
@@ -20,6 +21,8 @@ from tests.mail.test_load import worker as smtp_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UNREACHABLE = Answer(Result.UNREACHABLE, "unreachable", "nobody answers")
+REFUSED = Answer(Result.REFUSED_US, "5.7.1", "5.7.1 not from you")
+_STOP = 'SET "stopped_at"'
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +128,61 @@ def test_what_is_put_back_uses_up_no_limit():
     basket = Basket()
     worker(Friends(), basket, size=40).run()
     assert len(basket.parcels) == 50
+
+
+class ManyLines(OneByOne):
+    """A transport on whose connections all mails are under way when the first answer comes, and all are refused."""
+
+    def __init__(self, late=0):
+        self.late = late
+        """So many answers come while the database stops the sender."""
+
+    def carry(self, supply):
+        for _ in range(10):
+            supply.work()
+        taken = list(iter(supply.take, None))
+        first, late = taken[self.late :], taken[: self.late]
+
+        def meanwhile(execute, sql, params, many, context):
+            while late and _STOP in sql:
+                supply.answered(late.pop(), REFUSED)
+            return execute(sql, params, many, context)
+
+        for parcel in first:
+            supply.answered(parcel, REFUSED)
+        with connection.execute_wrapper(meanwhile):
+            supply.work()
+        return ""
+
+
+def stops(asked):
+    return [one["sql"] for one in asked if _STOP in one["sql"]]
+
+
+def test_a_sender_that_many_connections_see_refused_is_stopped_once():
+    queue(make_shop(), range(8))
+    queue(make_shop("other"), range(8, 16))
+
+    with CaptureQueriesContext(connection) as asked:
+        tally = worker(Friends(), ManyLines(), size=8).run()
+
+    assert len(stops(asked)) == 2
+    assert tally.released == 16
+    assert set(SenderIdentity.objects.values_list("stopped_reason", flat=True)) == {"5.7.1 not from you"}
+    assert set(Message.objects.values_list("state", "worker", "code", "tries")) == {("ready", "", "5.7.1", 0)}
+    assert Attempt.objects.filter(outcome="refused_us").count() == 2
+
+
+def test_what_is_refused_while_its_sender_is_being_stopped_is_put_back_too():
+    queue(make_shop(), range(8))
+
+    with CaptureQueriesContext(connection) as asked:
+        tally = worker(Friends(), ManyLines(late=3), size=8).run()
+
+    assert len(stops(asked)) == 2
+    assert tally.released == 8
+    assert set(Message.objects.values_list("state", "worker", "code", "tries")) == {("ready", "", "5.7.1", 0)}
+    assert Attempt.objects.filter(outcome="refused_us").count() == 1
 
 
 @pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="SQLite works in this process")

@@ -96,20 +96,21 @@ def record(
         return _record(settled, kinds={}, worker=worker, now=now, jitter=jitter)
 
 
-def stop_sender(row: Row, *, code: str, answer: str, worker: str, now: datetime.datetime) -> None:
-    """Stop the sender of a mail because the server refuses it; the mail keeps its turn and blames nobody."""
+def stop_sender(rows: Sequence[Row], *, code: str, answer: str, worker: str, now: datetime.datetime) -> None:
+    """Stop the sender of these mails because the server refuses it; they keep their turn and blame nobody."""
+    sender_id = rows[0].sender_id
     with transaction.atomic():
-        stopped = SenderIdentity.objects.filter(pk=row.sender_id, stopped_at=None).update(
+        stopped = SenderIdentity.objects.filter(pk=sender_id, stopped_at=None).update(
             stopped_at=now,
             stopped_reason=(answer if answer.startswith(code) else f"{code} {answer}").strip()[:250],
         )
         if stopped:
             Attempt.objects.create(
-                message_id=row.pk, at=now, outcome="refused_us", code=code[:40], answer=answer[:500]
+                message_id=rows[0].pk, at=now, outcome="refused_us", code=code[:40], answer=answer[:500]
             )
-        claiming.release(ids=[row.pk], worker=worker, code=code[:40])
+        claiming.release(ids=[row.pk for row in rows], worker=worker, code=code[:40])
     if stopped:
-        log.error("Sender %s is stopped, the mail server refused it: %s %s", row.sender_id, code, answer)
+        log.error("Sender %s is stopped, the mail server refused it: %s %s", sender_id, code, answer)
 
 
 def _record(

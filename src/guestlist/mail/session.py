@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from guestlist.mail.delivery import Delivery
+    from guestlist.mail.kinds import Row
     from guestlist.mail.pacing import Limit
     from guestlist.mail.parcels import Parcel
     from guestlist.mail.preparing import Found
@@ -88,7 +89,7 @@ class Session:
         self.failure: Exception | None = None
         self.found: deque[Found] = deque()
         self.ready: deque[Parcel] = deque()
-        self.refusals: deque[tuple[Parcel, Answer]] = deque()
+        self.refusals: dict[int, tuple[Row, Answer]] = {}
         self.leave_until: dict[int, datetime.datetime] = {}
         """What is leased to this worker: until when each mail may leave, at the latest."""
         self.limits: dict[int, list[Limit]] = {}
@@ -175,7 +176,7 @@ class Session:
             self.tally.unreachable = answer.text or answer.code
         elif answer.result is Result.REFUSED_US:
             self.switches.refuse(parcel.row.sender_id)
-            self.refusals.append((parcel, nameless(answer)))
+            self.refusals[pk] = (parcel.row, nameless(answer))
         else:
             self.ahead.count()
             self.settling.answered(parcel, nameless(answer))
@@ -313,20 +314,27 @@ class Session:
         self.tally.count(outcomes)
 
     def _stop_senders(self) -> None:
-        """Stop the senders that the server refuses, whoever they write to."""
-        while self.refusals:
+        """Stop the senders that the server refuses, each once, whoever they write to."""
+        if self.refusals:
             self.delivery.feeder.look_again()
-            parcel, answer = self.refusals[0]
+        # Not what comes while the statements wait: it has its turn next.
+        by_sender: dict[int, list[tuple[Row, Answer]]] = {}
+        for row, answer in self.refusals.values():
+            by_sender.setdefault(row.sender_id, []).append((row, answer))
+        for refused in by_sender.values():
+            rows, answer = [row for row, _answer in refused], refused[0][1]
             recording.stop_sender(
-                parcel.row,
+                rows,
                 code=answer.code,
                 answer=answer.text,
                 worker=self.delivery.worker,
                 now=self.delivery.clock(),
             )
-            self.refusals.popleft()
-            self.tally.released += 1
-            self._forget([parcel.row.pk])
+            ids = [row.pk for row in rows]
+            for pk in ids:
+                del self.refusals[pk]
+            self.tally.released += len(ids)
+            self._forget(ids)
 
     def _look(self) -> None:
         """See what was switched off meanwhile, and put it back: whoever resumes or stops it need not wait for the rest."""
@@ -364,9 +372,7 @@ class Session:
 
     def _unclear(self) -> set[int]:
         """Return the ids of mails that were taken or answered and are not recorded yet."""
-        return (
-            self.settling.ids() | self.under_way.keys() | {parcel.row.pk for parcel, _answer in self.refusals}
-        )
+        return self.settling.ids() | self.under_way.keys() | self.refusals.keys()
 
     def _let_go(self, ids: Collection[int]) -> int:
         """Put back mails that were not handed over, and what their limits gave for them; returns how many."""
