@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure how fast it is, and what a kill does", add_help=False)
     bench.set_defaults(run=_bench, takes_rest=True)
 
+    _add_fill(commands)
+
     _add_serve(commands)
 
     worker = commands.add_parser("worker", help="send mail and do the other work that waits")
@@ -124,6 +126,36 @@ def _become(package: str, rest: list[str]) -> int:
     os.chdir(root)
     # Replaced, not started: Ctrl-C then reaches the one process that stops the database server.
     os.execv(sys.executable, [sys.executable, "-m", package, *rest])
+
+
+def _add_fill(commands: Commands) -> None:
+    fill = commands.add_parser(
+        "fill", help="fill an empty database with made-up invitations, to try and to measure"
+    )
+    fill.add_argument("--invitations", type=int, required=True, metavar="N", help="how many, over two years")
+    fill.add_argument("--seed", type=int, default=1, help="another number makes others up (%(default)s)")
+    fill.set_defaults(run=_fill, takes_rest=False)
+
+
+def _fill(options: argparse.Namespace, _rest: list[str]) -> int:
+    if options.invitations < 1:
+        sys.exit("--invitations takes a number from 1 on.")
+    _set_up_django()
+    from django.utils import timezone
+
+    from guestlist.demo import filling
+
+    try:
+        filling.fill(
+            invitations=options.invitations,
+            seed=options.seed,
+            now=timezone.now(),
+            tell=lambda made: sys.stderr.write(f"\r{made:,} invitations"),
+        )
+    except filling.NotEmpty as refusal:
+        sys.exit(str(refusal))
+    sys.stderr.write("\n")
+    return 0
 
 
 def _add_serve(commands: Commands) -> None:

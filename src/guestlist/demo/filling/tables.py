@@ -1,0 +1,167 @@
+"""Writes made-up rows as fast as each database takes them: COPY on PostgreSQL, many at once on SQLite."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import operator
+import re
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+
+from guestlist.customers.models import Customer
+from guestlist.invitations.models import (
+    Credit,
+    FiguresDay,
+    FiguresMonth,
+    Invitation,
+    InvitationAddress,
+    InvitationEvent,
+    InvitationNote,
+    SentBlock,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from django.db.models import Model
+
+    from guestlist.demo.filling.story import Rows
+
+_FIGURE = ("store_view_id", "basis", "day", "measure", "currency", "amount")
+COLUMNS: dict[type[Model], tuple[str, ...]] = {
+    Customer: (
+        *("id", "public_id", "website_id", "group_id", "store_view_id", "email"),
+        *("first_name", "last_name", "created_at"),
+    ),
+    Invitation: (
+        *("id", "public_id", "website_id", "store_view_id", "inviter_id", "staff_id", "occasion_id"),
+        *("group_id", "invitee_id", "status", "reason", "channel", "delivery", "mail_id", "resends"),
+        *("link_generation", "repeat", "address_hash", "created_at", "sent_at", "sent_day"),
+        *("expires_at", "accepted_at"),
+    ),
+    InvitationAddress: ("invitation_id", "typed", "normalized", "name"),
+    InvitationNote: ("invitation_id", "message", "label"),
+    InvitationEvent: (
+        *("invitation_id", "kind", "origin", "target", "at", "actor_kind", "actor_id", "reason", "detail"),
+    ),
+    Credit: ("invitation_id", "invitee_id", "share"),
+    FiguresDay: _FIGURE,
+    FiguresMonth: _FIGURE,
+    SentBlock: ("day", "until", "block"),
+}
+"""Of each table, in the order of the values of a row; what is left out has a default."""
+_NUMBERED = (Customer, Invitation)
+"""Whose ids are made up too: the database goes on after them."""
+
+
+class Writer:
+    """Writes parts of rows, each in a transaction, and the figures at the end."""
+
+    def __init__(self, *, few: bool) -> None:
+        """Begin; for ``few`` rows indexes stay."""
+        self._few = few
+        self._figures: Counter[tuple[int, str, datetime.date, str]] = Counter()
+        self._blocks: set[tuple[datetime.date, datetime.date, int]] = set()
+
+    def write(self, rows: Rows) -> None:
+        """Write a part."""
+        with transaction.atomic():
+            _insert(Customer, rows.customers)
+            _insert(Invitation, rows.invitations)
+            _insert(InvitationAddress, rows.addresses)
+            _insert(InvitationNote, rows.notes)
+            _insert(InvitationEvent, rows.events)
+            _insert(Credit, rows.credits)
+        self._figures.update(rows.figures)
+        self._blocks |= rows.blocks
+
+    def finish(self) -> None:
+        """Write what is said of all rows together, and let the database see what it has."""
+        months: Counter[tuple[int, str, datetime.date, str]] = Counter()
+        for (view, basis, day, measure), amount in self._figures.items():
+            months[view, basis, day.replace(day=1), measure] += amount
+        with transaction.atomic():
+            for model, amounts in ((FiguresDay, self._figures), (FiguresMonth, months)):
+                _insert(model, [(*key, "", amount) for key, amount in sorted(amounts.items())])
+            _insert(SentBlock, sorted(self._blocks))
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                for numbered in _NUMBERED:
+                    table = numbered._meta.db_table
+                    cursor.execute(
+                        f"SELECT setval(pg_get_serial_sequence(%s, 'id'), (SELECT max(id) FROM {table}))",  # noqa: S608
+                        [table],
+                    )
+                cursor.execute("VACUUM (ANALYZE)")
+            else:
+                cursor.execute("ANALYZE")
+
+    @contextlib.contextmanager
+    def without_indexes(self) -> Iterator[None]:
+        """Take the indexes of the tables away on PostgreSQL, and make them anew at the end: sooner done than kept."""
+        if self._few or connection.vendor != "postgresql":
+            yield
+            return
+        with connection.cursor() as cursor:
+            names = [model._meta.db_table for model in COLUMNS]
+            cursor.execute(
+                "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND indexname NOT IN"
+                " (SELECT conname FROM pg_constraint)",
+                [names],
+            )
+            taken = cursor.fetchall()
+            for name, _definition in taken:
+                cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+            yield
+            cursor.execute("SET maintenance_work_mem = '1GB'")
+            for _name, definition in taken:
+                cursor.execute(definition)
+
+
+def _insert(model: type[Model], rows: Sequence[tuple[Any, ...]]) -> None:
+    table, columns = model._meta.db_table, COLUMNS[model]
+    names = ", ".join(f'"{one}"' for one in columns)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                copy.write("".join(_line(row) for row in rows))
+        else:
+            marks = ", ".join(["%s"] * len(columns))
+            known = _for_sqlite()
+            cursor.executemany(
+                f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names of tables, no input
+                [
+                    [known[type(value)](value) if type(value) in known else value for value in row]
+                    for row in rows
+                ],
+            )
+
+
+_ESCAPED = re.compile(r"[\\\t\n\r]")
+
+
+def _line(row: tuple[Any, ...]) -> str:
+    """Return a row in COPY's text format."""
+    return "\t".join(map(_text, row)) + "\n"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any column's
+    if value is None:
+        return r"\N"
+    if isinstance(value, bytes):
+        return rf"\\x{value.hex()}"
+    text = str(value)
+    return _ESCAPED.sub(lambda found: rf"\x{ord(found.group()):02x}", text) if _ESCAPED.search(text) else text
+
+
+def _for_sqlite() -> dict[type, Callable[[Any], Any]]:
+    """Return how each type is written that SQLite does not know, as Django writes it."""
+    return {
+        datetime.datetime: connection.ops.adapt_datetimefield_value,
+        datetime.date: connection.ops.adapt_datefield_value,
+        uuid.UUID: operator.attrgetter("hex"),
+    }
