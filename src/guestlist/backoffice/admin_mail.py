@@ -16,10 +16,10 @@ from unfold.admin import TabularInline
 
 from guestlist.backoffice import access, trial_mails
 from guestlist.backoffice.labels import STATES
-from guestlist.backoffice.listing import COUNTED
 from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsitesOfView, Table
 from guestlist.invitations import emails as invitation_mail
+from guestlist.invitations.estimates import EXACT
 from guestlist.mail import accounts, lifting, previews, trials
 from guestlist.mail import actions as mail
 from guestlist.mail.models import Attempt, Message, MessageState, Template
@@ -108,7 +108,7 @@ class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no generic at run
         """How many rows there are, at most 10,000."""
         rows = self.object_list
         assert isinstance(rows, QuerySet)
-        return rows[:COUNTED].count()
+        return rows[:EXACT].count()
 
 
 class KindFilter(admin.SimpleListFilter):

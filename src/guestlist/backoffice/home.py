@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from guestlist.backoffice import access, sends
 from guestlist.backoffice.labels import EXPIRED
-from guestlist.backoffice.listing import COUNTED
 from guestlist.customers.models import DefaultGroup
 from guestlist.invitations import filters
+from guestlist.invitations.estimates import EXACT
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Delivery, Invitation
 from guestlist.mail import counting
@@ -102,16 +102,16 @@ def _statuses(staff: Staff, now: datetime.datetime) -> list[dict[str, Any]]:
 
 def _count(found: QuerySet[Any]) -> str:
     """Count up to where a number is still read as one: a page must not wait for millions of rows."""
-    return _told(found.order_by()[: COUNTED + 1].count())
+    return _told(found.order_by()[: EXACT + 1].count())
 
 
 def _told(count: int) -> str:
-    return f"{formats.number_format(COUNTED, force_grouping=True)}+" if count > COUNTED else str(count)
+    return f"{formats.number_format(EXACT, force_grouping=True)}+" if count > EXACT else str(count)
 
 
 def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
     mine = [one.pk for one in staff.websites if staff.actor.may(Permission.VIEW, one.pk)]
-    waiting, scheduled = counting.waiting(website_ids=mine, now=now, most=COUNTED + 1)
+    waiting, scheduled = counting.waiting(website_ids=mine, now=now, most=EXACT + 1)
     visible = Invitation.objects.visible_to(staff.actor)
     troubles = [
         {"code": one.value, "label": one.label, "count": _count(visible.filter(delivery=one))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,40 +13,37 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
-from guestlist.backoffice import access, paging
+from guestlist.backoffice import access, places
 from guestlist.backoffice.filtering import FilterForm
-from guestlist.invitations import filters
+from guestlist.invitations import estimates, filters
+from guestlist.invitations.estimates import Amount
 from guestlist.invitations.filters import Filter
+from guestlist.invitations.finding import Search
 from guestlist.invitations.models import Invitation
+from guestlist.invitations.parts import Order, Sort
+from guestlist.invitations.walking import Page
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from django.db.models import QuerySet
+    from collections.abc import Mapping, Sequence
 
 SIZE = 50
-COUNTED = 10_000
-"""Up to so many rows the count is exact; more would read too much for a number that nobody needs exactly."""
+_LAST = "last"
 
-_SORTS = {
-    "id": paging.Order("id", "pk", descending=True),
-    "email": paging.Order("email", "address__normalized", descending=False),
-    "sent": paging.Order("sent", "sent_at", descending=True, is_time=True),
-    "registered": paging.Order("registered", "accepted_at", descending=True, is_time=True),
-}
+_DESCENDING = {Sort.ID: True, Sort.EMAIL: False, Sort.SENT: True, Sort.REGISTERED: True}
+"""Which way a column is sorted when its head is pressed."""
 _COLUMNS = (
-    ("id", gettext_lazy("ID")),
-    ("email", gettext_lazy("Email")),
-    ("", gettext_lazy("Invitee")),
-    ("", gettext_lazy("Inviter")),
-    ("sent", pgettext_lazy("column", "Sent")),
-    ("registered", pgettext_lazy("column", "Registered")),
-    ("", gettext_lazy("Status")),
-    ("", gettext_lazy("Delivery")),
-    ("", gettext_lazy("Valid website")),
-    ("", gettext_lazy("Invitee group")),
-    ("", gettext_lazy("Occasion")),
+    (Sort.ID, gettext_lazy("ID")),
+    (Sort.EMAIL, gettext_lazy("Email")),
+    (None, gettext_lazy("Invitee")),
+    (None, gettext_lazy("Inviter")),
+    (Sort.SENT, pgettext_lazy("column", "Sent")),
+    (Sort.REGISTERED, pgettext_lazy("column", "Registered")),
+    (None, gettext_lazy("Status")),
+    (None, gettext_lazy("Delivery")),
+    (None, gettext_lazy("Valid website")),
+    (None, gettext_lazy("Invitee group")),
+    (None, gettext_lazy("Occasion")),
 )
 
 
@@ -72,20 +69,21 @@ def listing(request: HttpRequest) -> HttpResponse:
         chosen = Filter.from_query(request.GET)
     except filters.UnusableFilter as refusal:
         problem = refusal
-    visible = Invitation.objects.visible_to(staff.actor)
-    found = visible.none() if problem else chosen.apply(visible, now=now)
-    shown = paging.page(_loaded(found), order, request.GET, size=SIZE)
+    search = Search(chosen, staff.actor.website_ids(Permission.VIEW), now)
+    shown = Page([]) if problem else _page(search, order, request.GET)
+    rows = loaded(shown.ids)
     form = FilterForm(staff, request.GET, problem)
     context = {
         **access.context(request),
         "title": _("Invitations"),
         "form": form,
         "chips": form.chips(chosen),
-        "page": shown,
+        "rows": rows,
         "headings": [_heading(column, label, order, request.GET) for column, label in _COLUMNS],
-        "count": _count(found) if shown.rows else 0,
-        "counted": COUNTED,
-        "is_empty": not (shown.rows or chosen or problem) and not visible.exists(),
+        "amount": _amount(search, shown),
+        "look_on": _look_on(shown, request.GET),
+        "is_empty": not (rows or chosen or problem or shown.looked_until)
+        and not Invitation.objects.visible_to(staff.actor).exists(),
         "now": now,
         "links": _links(shown, request.GET),
         "back": request.GET.urlencode(),
@@ -97,41 +95,62 @@ def listing(request: HttpRequest) -> HttpResponse:
     return render(request, "backoffice/invitations.html", context)
 
 
+def loaded(ids: Sequence[int]) -> list[Invitation]:
+    """Return the invitations with all that a row shows, in the order of the ids."""
+    found = Invitation.objects.select_related(
+        "address", "website", "store_view", "inviter", "staff", "invitee__group", "group", "occasion"
+    ).in_bulk(ids)
+    return [found[one] for one in ids if one in found]
+
+
 def address_of(query: str) -> str:
     """Return the address of the grid with a query that was carried along; only ever the grid's own."""
     address = reverse("admin:invitations")
     return f"{address}?{query}" if query else address
 
 
-def _loaded(found: QuerySet[Invitation]) -> QuerySet[Invitation]:
-    return found.select_related(
-        "address", "website", "store_view", "inviter", "staff", "invitee__group", "group", "occasion"
-    )
+def _page(search: Search, order: Order, query: Mapping[str, Any]) -> Page:
+    """Return the page that the parameters ``after``, ``before`` or ``last`` ask for; else the first."""
+    for name in ("after", "before"):
+        place = places.read(str(query.get(name) or ""), order)
+        if place is not None:
+            return search.page(order, start=place, backwards=name == "before", size=SIZE)
+    return search.page(order, backwards=_LAST in query, size=SIZE)
 
 
-def _count(found: QuerySet[Invitation]) -> int:
-    return found.order_by()[: COUNTED + 1].count()
+def _amount(search: Search, shown: Page) -> Amount | None:
+    """Return how many match, as far as that is worth knowing: beside rows."""
+    if not shown.ids:
+        return None
+    return Amount(shown.total) if shown.total is not None else estimates.how_many(search)
 
 
-def _order(query: Mapping[str, Any]) -> paging.Order:
+def _order(query: Mapping[str, Any]) -> Order:
     text = str(query.get("sort") or "")
-    order = _SORTS.get(text.removeprefix("-"))
-    return replace(order, descending=text.startswith("-")) if order else _SORTS["id"]
+    try:
+        return Order(Sort(text.removeprefix("-")), descending=text.startswith("-"))
+    except ValueError:
+        return Order()
 
 
-def _heading(column: str, label: Any, order: paging.Order, query: Any) -> Heading:  # noqa: ANN401 - a lazy sentence, a QueryDict
-    if not column:
+def _named(order: Order) -> str:
+    return f"-{order.sort}" if order.descending else order.sort.value
+
+
+def _heading(column: Sort | None, label: Any, order: Order, query: Any) -> Heading:  # noqa: ANN401 - a lazy sentence, a QueryDict
+    if column is None:
         return Heading(label)
-    turned = replace(_SORTS[column])
-    if column == order.column:
-        turned = replace(order, descending=not order.descending)
-    direction = ("descending" if order.descending else "ascending") if column == order.column else "none"
-    return Heading(label, _query(query, sort=turned.name), direction)
+    is_this = column == order.sort
+    turned = Order(column, descending=not order.descending if is_this else _DESCENDING[column])
+    direction = ("descending" if order.descending else "ascending") if is_this else "none"
+    return Heading(label, _query(query, sort=_named(turned)), direction)
 
 
-def _links(shown: paging.Page[Invitation], query: Any) -> dict[str, str | None]:  # noqa: ANN401 - a QueryDict
-    following = _query(query, after=shown.following) if shown.following else None
-    preceding = _query(query, before=shown.preceding) if shown.preceding else None
+def _links(shown: Page, query: Any) -> dict[str, str | None]:  # noqa: ANN401 - a QueryDict
+    following = _query(query, after=places.written(shown.last)) if shown.has_after and shown.last else None
+    preceding = (
+        _query(query, before=places.written(shown.first)) if shown.has_before and shown.first else None
+    )
     return {
         "first": _query(query) if preceding else None,
         "preceding": preceding,
@@ -140,9 +159,17 @@ def _links(shown: paging.Page[Invitation], query: Any) -> dict[str, str | None]:
     }
 
 
+def _look_on(shown: Page, query: Any) -> str | None:  # noqa: ANN401 - a QueryDict
+    """Return the address of what was not looked through yet, None where all was."""
+    if shown.looked_until is None:
+        return None
+    way = "before" if _LAST in query or "before" in query else "after"
+    return _query(query, **{way: places.written(shown.looked_until)})
+
+
 def _query(query: Any, **changes: str | None) -> str:  # noqa: ANN401 - a QueryDict
     changed = query.copy()
-    for name in ("after", "before", paging.LAST):
+    for name in ("after", "before", _LAST):
         changed.pop(name, None)
     for name, value in changes.items():
         changed[name] = value

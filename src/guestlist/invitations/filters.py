@@ -85,6 +85,16 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.as_query())
 
+    @property
+    def has_sent_range(self) -> bool:
+        """Whether a day of sending is asked for."""
+        return self.sent_from is not None or self.sent_to is not None
+
+    @property
+    def has_registered_range(self) -> bool:
+        """Whether a day of registering is asked for."""
+        return self.registered_from is not None or self.registered_to is not None
+
     def apply(self, invitations: QuerySet[Invitation], *, now: datetime.datetime) -> QuerySet[Invitation]:
         """Keep the invitations that match; days are those of ``now``'s time zone."""
         where = Q()
@@ -105,9 +115,9 @@ class Filter:
             where &= Q(delivery="" if self.delivery == NO_MAIL else self.delivery)
         if self.status is not None:
             where &= of_status(self.status, now)
-        where &= _of_send(self.send)
-        where &= _within("sent_at", self.sent_from, self.sent_to, now)
-        where &= _within("accepted_at", self.registered_from, self.registered_to, now)
+        where &= of_send(self.send)
+        where &= within("sent_at", self.sent_from, self.sent_to, now)
+        where &= within("accepted_at", self.registered_from, self.registered_to, now)
         return invitations.filter(where)
 
 
@@ -136,7 +146,8 @@ def _of_person(name: str, person: int | str) -> Q:
     return Q(**{name: person}) if isinstance(person, int) else Q(**{f"{name}__email": person})
 
 
-def _of_send(send: int | None) -> Q:
+def of_send(send: int | None) -> Q:
+    """Return the invitations whose mail left in a bulk send; all without one."""
     if send is None:
         return Q()
     # From the outbox to the invitations: those have no index that leads from their mail.
@@ -144,7 +155,8 @@ def _of_send(send: int | None) -> Q:
     return Q(pk__in=mails.values("subject_id"))
 
 
-def _within(name: str, first: datetime.date | None, last: datetime.date | None, now: datetime.datetime) -> Q:
+def within(name: str, first: datetime.date | None, last: datetime.date | None, now: datetime.datetime) -> Q:
+    """Return what has its moment between two days, both included, in the time zone of ``now``."""
     where = Q()
     if first is not None:
         where &= Q(**{f"{name}__gte": datetime.datetime.combine(first, datetime.time.min, now.tzinfo)})

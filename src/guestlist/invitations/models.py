@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -18,8 +19,6 @@ from guestlist.stores.actors import ActorKind, Permission
 from guestlist.stores.models import StoreView, Website
 
 if TYPE_CHECKING:
-    import datetime
-
     from guestlist.stores.actors import Actor
 
 OPEN = (Status.NOT_SENT, Status.SENT)
@@ -119,12 +118,24 @@ class Invitation(models.Model):
     class Meta:
         verbose_name = _("invitation")
         verbose_name_plural = _("invitations")
-        # Five at most with the key's and public_id's, each with its query in docs/decisions.
+        # Each with its query in docs/decisions/0001. None has a column that a hand-over changes: then PostgreSQL would write
+        # all of them anew for every mail.
         indexes = (
             models.Index(
                 fields=["inviter", "-id"],
                 condition=Q(inviter__isnull=False),
                 name="guestlist_invitation_inviter",
+            ),
+            models.Index(fields=["website", "-id"], name="guestlist_invitation_website"),
+            models.Index(
+                fields=["occasion", "-id"],
+                condition=Q(occasion__isnull=False),
+                name="guestlist_invitation_occasion",
+            ),
+            models.Index(
+                fields=["-accepted_at", "-id"],
+                condition=Q(accepted_at__isnull=False),
+                name="guestlist_invitation_accepted",
             ),
         )
         constraints = (
@@ -172,12 +183,18 @@ class Invitation(models.Model):
 
 
 class InvitationAddress(models.Model):
-    """The address of an invitation, as typed and normalized; apart, so that moves never touch the search index."""
+    """The address of an invitation, as typed and normalized; apart, so that moves never touch the search index.
+
+    Each has one; both are empty where there is none (any more), so that those stand in the index by address too.
+    """
 
     invitation = models.OneToOneField(Invitation, models.CASCADE, primary_key=True, related_name="address")
     typed = models.CharField(max_length=254)
     normalized = models.CharField(max_length=254)
     name = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["normalized", "invitation"], name="guestlist_address_order"),)
 
     def __str__(self) -> str:
         return self.typed
@@ -192,6 +209,34 @@ class InvitationNote(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.message[:40]
+
+
+BLOCK = 4096
+"""Ids in a row that a `SentBlock` speaks of."""
+NO_END = datetime.date.max
+"""The day until which a link without an end works."""
+
+
+class SentBlock(models.Model):
+    """A day on which invitations of a block of ids were sent, and the day on which those end; both in UTC.
+
+    Only ever added to, so it may say too much, never too little. By it a list knows between which ids to look for what
+    was sent on some days or is over by now: no index of the invitations may have that, for every hand-over would write
+    all of their indexes then.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    until = models.DateField()
+    block = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["day", "until", "block"], name="guestlist_sent_block_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.block}: {self.day}–{self.until}"
 
 
 class EventKind(models.TextChoices):
@@ -229,6 +274,15 @@ class InvitationEvent(models.Model):
     actor_id = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=16, blank=True)
     detail = models.JSONField(default=dict)
+
+    class Meta:
+        # In which order invitations were sent. The history is only ever added to; an index by the invitation's own
+        # `sent_at` would make every hand-over write all of its indexes.
+        indexes = (
+            models.Index(
+                fields=["-at", "-invitation"], condition=Q(target="sent"), name="guestlist_event_sent"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.invitation_id}: {self.kind}"

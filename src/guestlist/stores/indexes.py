@@ -15,7 +15,10 @@ _CONCURRENT = "postgresql"
 
 
 class AddIndexLive(AddIndexConcurrently):
-    """Adds an index, concurrently on PostgreSQL; the migration needs ``atomic = False``."""
+    """Adds an index, concurrently on PostgreSQL; the migration needs ``atomic = False``.
+
+    A run that was interrupted leaves an index that PostgreSQL keeps but never uses: it is dropped and made anew.
+    """
 
     def database_forwards(
         self,
@@ -25,7 +28,11 @@ class AddIndexLive(AddIndexConcurrently):
         to_state: ProjectState,
     ) -> None:
         """Make it."""
-        own = AddIndexConcurrently if schema_editor.connection.vendor == _CONCURRENT else AddIndex
+        own: type[AddIndex] = AddIndex
+        if schema_editor.connection.vendor == _CONCURRENT:
+            own = AddIndexConcurrently
+            name = schema_editor.quote_name(self.index.name)
+            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         own.database_forwards(self, app_label, schema_editor, from_state, to_state)
 
     def database_backwards(

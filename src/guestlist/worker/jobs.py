@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
+from guestlist.invitations import blocks, figures
 from guestlist.invitations import emails as invitation_mail
-from guestlist.invitations import figures
 from guestlist.invitations.config import Invitations
 from guestlist.mail import (
     accounts,
@@ -38,6 +38,7 @@ KINDS: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KIN
 """Every kind of mail that may stand in the outbox."""
 DELIVERY = "delivery"
 DELIVERY_EVERY = 1.0
+_CAUGHT_UP = datetime.timedelta(minutes=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     lifting.forget_old(now=now)
     trials.forget_old(now=now)
     returned.forget_old(now=now)
+    blocks.catch_up(now - _CAUGHT_UP)
     return purging.purge(now=now) == purging.AT_ONCE
 
 

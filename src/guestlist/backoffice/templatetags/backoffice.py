@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import template
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -68,6 +68,12 @@ def group_shown(invitation: Invitation) -> str:
 def state(message: Message) -> Any:  # noqa: ANN401 - a lazy sentence
     """Return the state of a mail in words."""
     return STATES.get(MessageState(message.state), message.state)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Return a number as people read large ones."""
+    return formats.number_format(number, force_grouping=True)
 
 
 @register.filter

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from guestlist.invitations import figures, lifecycle
+from guestlist.invitations import blocks, figures, lifecycle
 from guestlist.invitations.actions import statements
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import WAITING, Delivery, EventKind, Invitation, InvitationEvent
@@ -84,6 +84,10 @@ def move(
     for (origin, shared), members in groups.items():
         _update(members, Status(origin), {"status": target, "reason": reason, **dict(shared)})
     _count(invitations, earlier, target, reason, now)
+    if target == Status.SENT:
+        for expires_at in {one.expires_at for one in invitations}:
+            ids = [one.pk for one in invitations if one.expires_at == expires_at]
+            blocks.note(ids, sent_at=now, expires_at=expires_at)
     InvitationEvent.objects.bulk_create(
         [
             InvitationEvent(
@@ -118,6 +122,7 @@ def leave_many(
     lifecycle.check(Status.NOT_SENT, Status.SENT, Reason.HANDED_OVER)
     day = local_day(store_view, now)
     moved = statements.leave(sorted(ids), sent_at=now, sent_day=day, expires_at=expires_at)
+    blocks.note(moved, sent_at=now, expires_at=expires_at)
     ledger = figures.Ledger()
     ledger.add_many(store_view.pk, figures.SENT_MAILED, event_day=day, sent_day=day, amount=len(moved))
     ledger.write()

@@ -110,6 +110,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
             pk__lte=models.Subquery(ends.values("last_mail")),
         )
 
+    def under_way(self, kind: str) -> Self:
+        """Keep what waits or is in a worker's hands of one kind: by three indexes, each of rows of one state."""
+        rows = self.filter(kind=kind).order_by()
+        waiting = rows.filter(state=MessageState.READY)
+        return waiting.filter(send=None).union(
+            waiting.filter(send__isnull=False), rows.filter(state=MessageState.LEASED), all=True
+        )
+
     def due(self, now: datetime.datetime) -> Self:
         """Keep what may be claimed now."""
         return self.filter(state=MessageState.READY, ready_at__lte=now)

@@ -1,0 +1,127 @@
+"""The grid of the staff site over millions of invitations: every page, filter and order that it offers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import database, docs, machine
+from bench.figures import Goal, Report
+from bench.processes import BUILD, ROOT, call
+from bench.shop import Shop
+
+if TYPE_CHECKING:
+    import argparse
+
+SENTENCE = "the staff site's grid over ten million invitations, beside Django's own admin"
+_ON_POSTGRESQL, _ON_SQLITE, _QUICK = 10_000_000, 1_000_000, 20_000
+_SECONDS = 7_200
+_DATABASE = "bench_grid"
+_SHOWN = 5
+"""Pages that are named among those that stopped."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what only this benchmark takes."""
+    parser.add_argument(
+        "--invitations",
+        type=int,
+        help=f"on PostgreSQL ({_ON_POSTGRESQL:,}; with --quick {_QUICK:,}); SQLite gets a tenth",
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Fill, look, and judge; a full run writes the documentation too."""
+    report = Report("Grid", quick=options.quick)
+    number = options.invitations or (_QUICK if options.quick else _ON_POSTGRESQL)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="grid-", dir=BUILD))
+    try:
+        with database.postgresql() as server:
+            _measure(report, Shop(server.create(_DATABASE), folder), number, "PostgreSQL")
+            version = server.version()
+            server.drop(_DATABASE)
+        (folder / "data").mkdir()
+        _measure(report, Shop("", folder), max(number // 10, 1_000), "SQLite")
+        if not options.quick and number >= _ON_POSTGRESQL:
+            docs.write(report, machine.described(postgresql=version), mark="grid")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return report
+
+
+def _measure(report: Report, shop: Shop, number: int, where: str) -> None:
+    shop.migrate()
+    begun = time.monotonic()
+    call(
+        [ROOT / "guestlist", "fill", "--invitations", str(number)],
+        seconds=_SECONDS,
+        env=shop.environment(),
+    )
+    name = where.lower()
+    report.add(f"{name}_invitations", f"{where}: invitations", number, "")
+    report.add(f"{name}_fill_s", "… made up and written in", time.monotonic() - begun, "s")
+    looked = json.loads(
+        call([sys.executable, "-m", "bench.looking"], seconds=_SECONDS, env=shop.environment())
+    )
+    _judge(report, looked, name)
+
+
+def _judge(report: Report, looked: dict[str, Any], name: str) -> None:
+    pages = [one for one in looked["pages"] if one["page"] != "number"]
+    numbers = [one["ms"] for one in looked["pages"] if one["page"] == "number"]
+    stopped = [one for one in pages if one["stopped"]]
+    report.add(f"{name}_pages", "pages looked at: filters, orders, first, next and last", len(pages), "pages")
+    for where in ("first", "next", "last"):
+        times = sorted(one["ms"] for one in pages if one["page"] == where and not one["search"])
+        report.add(f"{name}_{where}_median_ms", f"{where} page, median", times[len(times) // 2], "ms")
+        report.add(
+            f"{name}_{where}_ms", f"{where} page, slowest", times[-1], "ms", goal=Goal(at_most=50), long=True
+        )
+    searches = sorted(one["ms"] for one in pages if one["search"])
+    report.add(f"{name}_search_median_ms", "search in addresses, median", searches[len(searches) // 2], "ms")
+    report.add(
+        f"{name}_search_ms",
+        "search in addresses, slowest",
+        searches[-1],
+        "ms",
+        goal=Goal(at_most=50),
+        long=True,
+    )
+    report.add(f"{name}_number_ms", "how many there are, slowest", max(numbers), "ms")
+    report.add(
+        f"{name}_stopped", "pages that say “narrow by date or website, or look on”", len(stopped), "pages"
+    )
+    report.add(
+        f"{name}_deep",
+        "half way through against the first page",
+        looked["deep"],
+        "×",
+        goal=Goal(at_most=2),
+        long=True,
+    )
+    report.add(
+        f"{name}_admin_ms", "last page of Django's own admin (count and OFFSET)", looked["admin"], "ms"
+    )
+    report.add(
+        f"{name}_against_admin",
+        "the grid's last page against that",
+        looked["admin"] / looked["ours"],
+        "×",
+        goal=Goal(at_least=20),
+        long=True,
+    )
+    slowest = sorted(pages, key=lambda one: -one["ms"])[:_SHOWN]
+    report.note("Slowest: " + "; ".join(f"{_named(one)} {one['ms']:.0f} ms" for one in slowest) + ".")
+    if stopped:
+        kinds = sorted({f"{one['filter']}, sorted by {one['sort'].lstrip('-')}" for one in stopped})
+        report.note(f"Stopped before a page was full: {'; '.join(kinds)}.")
+
+
+def _named(page: dict[str, Any]) -> str:
+    return f"{page['filter']} sorted by {page['sort']}, {page['page']} page"

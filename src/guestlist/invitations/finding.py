@@ -1,0 +1,253 @@
+"""Pages of invitations in any order, found in bounded time however many there are.
+
+A database can go through rows in the order of an index, or gather those that a filter leaves and sort them. Which is
+fast depends on how many match and where they stand, and no planner knows both. So both are tried with a bound: first
+a little way along the order, then all that a selective filter leaves, then a longer way. What is still not found by
+then is not looked for: whoever asked is told how far it was looked, and can look on from there or narrow the filter.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Concat
+
+from guestlist.invitations import blocks, filters, parts, selective
+from guestlist.invitations.lifecycle import Status
+from guestlist.invitations.models import Invitation, InvitationAddress, InvitationEvent
+from guestlist.invitations.parts import Order, Part, Place, Sort
+from guestlist.invitations.walking import Page, Walk
+from guestlist.stores.models import StoreView
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from guestlist.invitations.blocks import Bounds
+    from guestlist.invitations.filters import Filter
+
+GATHERED = 15_000
+"""Most rows that a selective filter may leave to be sorted for a page."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: a filter, in what somebody may see (the ids of websites; None is all)."""
+
+    chosen: Filter
+    websites: Collection[int] | None
+    now: datetime.datetime
+
+    @property
+    def matching(self) -> QuerySet[Invitation]:
+        """All that match."""
+        visible = Invitation.objects.all()
+        if self.websites is not None:
+            visible = visible.filter(website__in=self.websites)
+        return self.chosen.apply(visible, now=self.now)
+
+    def page(self, order: Order, *, start: Place | None = None, backwards: bool = False, size: int) -> Page:
+        """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
+        walk = Walk(
+            self.matching,
+            self.parts(order),
+            start,
+            descending=order.descending,
+            backwards=backwards,
+            size=size,
+        )
+        walk.go(parts.FIRST_STEP)
+        if walk.is_done:
+            return walk.page()
+        gathered = self.gathered(GATHERED)
+        if gathered is not None:
+            return _sorted_page(self, gathered, order, start, backwards=backwards, size=size)
+        walk.go_on()
+        return walk.page()
+
+    def parts(self, order: Order) -> list[Part]:
+        """Return the parts that the list has in an order, leaving out those that nothing in the filter can match."""
+        if self._asks_for_sent and self._bounds is None:
+            return []
+        if order.sort == Sort.ID:
+            return [self._by_id(0, Q())]
+        if order.sort == Sort.EMAIL:
+            return self._by_email()
+        return self._by_sent() if order.sort == Sort.SENT else self._by_registered()
+
+    @property
+    def _asks_for_sent(self) -> bool:
+        """Whether the filter leaves only what was sent on certain days, or what of that is open or over."""
+        return self.chosen.status in {Status.SENT, filters.EXPIRED} or self.chosen.has_sent_range
+
+    @cached_property
+    def _bounds(self) -> Bounds | None:
+        status = self.chosen.status if self.chosen.status in {Status.SENT, filters.EXPIRED} else None
+        return blocks.bounds(
+            status=status, sent_from=self.chosen.sent_from, sent_to=self.chosen.sent_to, now=self.now
+        )
+
+    def _by_email(self) -> list[Part]:
+        def part(number: int, condition: Q, of_invitations: Q) -> Part:
+            return Part(
+                number,
+                InvitationAddress.objects.filter(condition),
+                of_invitations,
+                key="invitation",
+                value="normalized",
+                path="address__normalized",
+                path_key="address__invitation",
+            )
+
+        with_address = part(0, Q(normalized__gt=""), Q(address__normalized__gt=""))
+        without = part(1, Q(normalized=""), Q(address__normalized=""))
+        return [with_address] if self.chosen.email else [with_address, without]
+
+    def _by_sent(self) -> list[Part]:
+        bounds = self._bounds if self._asks_for_sent else None
+        within = filters.within("at", self.chosen.sent_from, self.chosen.sent_to, self.now)
+        # The event that sent it last: one that was sent again stands in the index more than once.
+        last = Q(events__target=Status.SENT, events__at=F("sent_at"))
+        last &= filters.within("events__at", self.chosen.sent_from, self.chosen.sent_to, self.now)
+        if bounds is not None:
+            within &= filters.within("at", bounds.first_day, bounds.last_day, _in_utc(self.now))
+            last &= filters.within("events__at", bounds.first_day, bounds.last_day, _in_utc(self.now))
+        with_value = Part(
+            0,
+            InvitationEvent.objects.filter(within, target=Status.SENT),
+            last,
+            key="invitation",
+            value="at",
+            path="events__at",
+            path_key="events__invitation",
+        )
+        without = self._by_id(1, Q(sent_at=None))
+        if self._asks_for_sent:
+            return [with_value]
+        return [without] if self.chosen.status == Status.NOT_SENT else [with_value, without]
+
+    def _by_registered(self) -> list[Part]:
+        within = filters.within(
+            "accepted_at", self.chosen.registered_from, self.chosen.registered_to, self.now
+        )
+        with_value = Part(
+            0,
+            Invitation.objects.filter(within, accepted_at__isnull=False),
+            Q(accepted_at__isnull=False),
+            value="accepted_at",
+            path="accepted_at",
+        )
+        without = self._by_id(1, Q(accepted_at=None))
+        if self.chosen.status == Status.ACCEPTED or self.chosen.has_registered_range:
+            return [with_value]
+        return [without] if self.chosen.status is not None else [with_value, without]
+
+    def _by_id(self, number: int, rows: Q) -> Part:
+        scope = self._scope()
+        index, within = Invitation.objects.filter(**scope), None
+        bounds = self._bounds if self._asks_for_sent else None
+        if bounds is not None:
+            within = (bounds.first, bounds.last)
+            inside = Q(pk__gte=bounds.first, pk__lte=bounds.last)
+            index, rows = index.filter(inside), rows & inside
+        return Part(number, index, rows, by_id=not scope, within=within)
+
+    def _scope(self) -> dict[str, Any]:
+        """Return the condition of the filter by which an index leads to the ids of matching rows in order."""
+        chosen = self.chosen
+        if isinstance(chosen.inviter, int):
+            return {"inviter": chosen.inviter}
+        if isinstance(chosen.occasion, int):
+            return {"occasion": chosen.occasion}
+        websites = self.asked_websites()
+        return {"website": websites[0]} if websites is not None and len(websites) == 1 else {}
+
+    def asked_websites(self) -> list[int] | None:
+        """Return the ids of the websites that are asked for, or may be seen; None for all."""
+        chosen = self.chosen
+        if chosen.website is not None:
+            return [chosen.website]
+        if chosen.store_view is not None:
+            found = StoreView.objects.filter(pk=chosen.store_view).values_list("website", flat=True)
+            return list(found)
+        return None if self.websites is None else list(self.websites)
+
+    def gathered(self, most: int, *, with_email: bool = True) -> list[int] | None:
+        """Return at most so many ids that have all that match among them; None where no condition leaves so few.
+
+        To ask for a piece of an address takes longest; without ``with_email`` that is left out.
+        """
+        for candidates in selective.candidates(self, with_email=with_email):
+            ids = list(candidates[: most + 1])
+            if len(ids) <= most:
+                return ids
+        return None
+
+
+def _in_utc(now: datetime.datetime) -> datetime.datetime:
+    return now.astimezone(datetime.UTC)
+
+
+def _sorted_page(
+    search: Search,
+    gathered: list[int],
+    order: Order,
+    start: Place | None,
+    *,
+    backwards: bool,
+    size: int,
+) -> Page:
+    """Return a page of few rows: all of them are sorted, and counted on the way."""
+    rows = [place for part in search.parts(order) for place in _sorted(search, gathered, part, order)]
+    begin = _position(rows, start, order, backwards=backwards)
+    begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
+    shown = rows[begin:end]
+    return Page(
+        [one.pk for one in shown],
+        first=shown[0] if shown else None,
+        last=shown[-1] if shown else None,
+        has_before=begin > 0,
+        has_after=end < len(rows),
+        total=len(rows),
+    )
+
+
+def _sorted(search: Search, gathered: list[int], part: Part, order: Order) -> list[Place]:
+    rows = search.matching.filter(part.rows, pk__any_of=set(gathered))
+    columns = [part.path or part.path_key, "pk"]
+    sign = "-" if order.descending else ""
+    # Sorted by expressions that no index has: PostgreSQL would rather go along one and look each row up among the ids.
+    fenced = rows.annotate(by_id=Coalesce("pk", Value(0)))
+    if part.path is None:
+        ordered = fenced.order_by(f"{sign}by_id")
+    elif order.sort == Sort.EMAIL:
+        ordered = fenced.annotate(by=Concat(F(part.path), Value(""))).order_by(f"{sign}by", f"{sign}by_id")
+    else:
+        ordered = fenced.annotate(by=Coalesce(F(part.path), F(part.path))).order_by(
+            f"{sign}by", f"{sign}by_id"
+        )
+    return [
+        Place(part.number, value if part.path else None, pk) for value, pk in ordered.values_list(*columns)
+    ]
+
+
+def _position(rows: list[Place], start: Place | None, order: Order, *, backwards: bool) -> int:
+    """Return before which row a page after this place begins; going backwards, before which one it ends."""
+    if start is None:
+        return len(rows) if backwards else 0
+    for number, one in enumerate(rows):
+        if one.pk == start.pk and one.part == start.part:
+            return number if backwards else number + 1
+    # The row has gone meanwhile.
+    beside = [one for one in rows if one.part == start.part]
+    before = sum(1 for one in rows if one.part < start.part)
+    if order.descending:
+        beside.reverse()
+    keys: list[Any] = [(one.value, one.pk) if one.value is not None else one.pk for one in beside]
+    key: Any = (start.value, start.pk) if start.value is not None else start.pk
+    within = bisect.bisect_left(keys, key)
+    return before + (len(beside) - within if order.descending else within)

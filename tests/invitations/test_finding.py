@@ -1,0 +1,189 @@
+"""Pages of invitations: every row once in every order, however little is gone through at a time."""
+
+import datetime
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.db.models import Expression, F, Value
+from django.db.models.functions import NullIf
+from django.test.utils import CaptureQueriesContext
+
+from guestlist.invitations import actions, estimates, finding, parts
+from guestlist.invitations.estimates import Amount
+from guestlist.invitations.filters import Filter
+from guestlist.invitations.finding import Search
+from guestlist.invitations.models import Invitation, InvitationAddress
+from guestlist.invitations.parts import Order, Place, Sort
+from guestlist.mail.kinds import Verdict
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime.datetime(2026, 3, 20, 12, tzinfo=datetime.UTC)
+_FIELDS: dict[Sort, Expression | F] = {
+    Sort.EMAIL: NullIf("address__normalized", Value("")),
+    Sort.SENT: F("sent_at"),
+    Sort.REGISTERED: F("accepted_at"),
+}
+_ORDERS = [Order(sort, descending=descending) for sort in Sort for descending in (True, False)]
+
+
+@pytest.fixture
+def shop() -> dict[str, int]:
+    """Thirty invitations of two websites, in every state, of two inviters, some sent more than once."""
+    view, other = make.store_view(), make.store_view()
+    emma, noor = make.customer(view), make.customer(view)
+    evening = make.occasion(view.website)
+    for number in range(30):
+        at = NOW - datetime.timedelta(days=60 - 2 * (number * 7 % 30))
+        address = f"{'abcde'[number % 5]}{number}@{'one' if number % 3 else 'two'}.example"
+        kept = number % 6 == 0
+        if kept:
+            make.staff_invitation(other if number % 4 else view, address=address, keep=True, now=at)
+            continue
+        inviter = noor if number % 5 == 0 else emma
+        occasion = evening if number % 4 == 1 else None
+        one = make.sent_invitation(inviter, address=address, occasion=occasion, now=at)
+        if number % 7 == 1:
+            again = at + datetime.timedelta(days=20, seconds=number)
+            actions.resend(invitation=one, actor=make.actor(), config=make.options(), now=again)
+            make.fare(one, Verdict.ACCEPTED, now=again)
+        if number % 5 == 2:
+            make.registered(one, now=at + datetime.timedelta(days=1))
+        if number == 4:
+            InvitationAddress.objects.filter(pk=one.pk).update(typed="", normalized="")
+    return {"other": other.website_id, "first": view.website_id, "emma": emma.pk, "evening": evening.pk}
+
+
+def expected(search: Search, order: Order) -> list[int]:
+    """Return all that match in order, as the database sorts them."""
+    down = order.descending
+    by = [F("pk").desc() if down else F("pk").asc()]
+    if name := _FIELDS.get(order.sort):
+        by.insert(0, name.desc(nulls_last=True) if down else name.asc(nulls_last=True))
+    return list(search.matching.order_by(*by).values_list("pk", flat=True))
+
+
+def pages(search: Search, order: Order, *, backwards: bool, size: int = 4) -> Iterator[list[int]]:
+    """Go through all pages, and look on where looking stopped."""
+    start: Place | None = None
+    while True:
+        page = search.page(order, start=start, backwards=backwards, size=size)
+        yield page.ids
+        if page.looked_until is not None:
+            assert len(page.ids) < size
+            start = page.looked_until
+            continue
+        if not (page.has_before if backwards else page.has_after):
+            return
+        start = page.first if backwards else page.last
+
+
+def flat(parts: Iterator[list[int]], *, backwards: bool) -> list[int]:
+    listed = list(parts)
+    if backwards:
+        listed.reverse()
+    return [pk for part in listed for pk in part]
+
+
+@pytest.fixture(params=["along the order", "sorted", "a little at a time"])
+def way(request, monkeypatch) -> str:
+    """Make each of the ways take what the others would."""
+    steps, gathered = {
+        "along the order": ((1_000, ()), 0),
+        "sorted": ((1, ()), 5_000),
+        "a little at a time": ((2, (3,)), 0),
+    }[request.param]
+    monkeypatch.setattr(parts, "FIRST_STEP", steps[0])
+    monkeypatch.setattr(parts, "FURTHER_STEPS", steps[1])
+    monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", steps[1])
+    monkeypatch.setattr(finding, "GATHERED", gathered)
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"status": "not_sent"},
+        {"status": "sent"},
+        {"status": "expired"},
+        {"status": "accepted"},
+        {"email": "one.example"},
+        {"website": "other"},
+        {"occasion": "evening"},
+        {"inviter": "emma"},
+        {"inviter": "none"},
+        {"sent_from": "2026-02-10", "sent_to": "2026-03-10"},
+        {"registered_from": "2026-02-01"},
+        {"status": "discarded"},
+    ],
+    ids=lambda query: " ".join(f"{name}={value}" for name, value in query.items()) or "all",
+)
+@pytest.mark.parametrize("scoped", [False, True], ids=["every website", "one website"])
+def test_pages_show_every_row_once_in_every_order_both_ways(shop, way, query, scoped) -> None:
+    chosen = Filter.from_query({name: shop.get(value, value) for name, value in query.items()})
+    search = Search(chosen, {shop["first"]} if scoped else None, NOW)
+    for order in _ORDERS:
+        rows = expected(search, order)
+        for backwards in (False, True):
+            assert flat(pages(search, order, backwards=backwards), backwards=backwards) == rows
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_page_goes_on_beside_a_row_that_has_gone_meanwhile(shop, backwards) -> None:
+    for order in _ORDERS:
+        search = Search(Filter(email="one"), None, NOW)
+        rows = expected(search, order)
+        page = search.page(order, size=7)
+        assert page.last is not None
+        address = Invitation.objects.get(pk=page.ids[-1]).address
+        address.normalized, before = "gone@two.example", address.normalized
+        address.save()
+        beside = search.page(order, start=page.last, backwards=backwards, size=3)
+        assert beside.ids == (rows[3:6] if backwards else rows[7:10])
+        address.normalized = before
+        address.save()
+
+
+def test_looking_for_what_is_not_there_ends_and_says_how_far_it_came(shop, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "FIRST_STEP", 5)
+    monkeypatch.setattr(parts, "FURTHER_STEPS", (5,))
+    search = Search(Filter(delivery="in_doubt"), None, NOW)
+    newest = Invitation.objects.order_by("-pk").values_list("pk", flat=True)[0]
+
+    page = search.page(Order(), size=10)
+
+    assert page.ids == []
+    assert page.looked_until == Place(0, None, newest - 9)
+
+
+def test_what_is_known_to_be_few_is_counted_on_the_way(shop, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "FIRST_STEP", 1)
+    search = Search(Filter(inviter=shop["emma"]), None, NOW)
+    page = search.page(Order(), size=3)
+    assert page.total == search.matching.count() > 3
+
+
+def test_number_is_exact_while_it_is_small_and_about_right_beyond(shop, monkeypatch) -> None:
+    search = Search(Filter(email="one"), None, NOW)
+    number = search.matching.count()
+    assert estimates.how_many(search) == Amount(number)
+    monkeypatch.setattr(estimates, "EXACT", 5)
+    assert estimates.how_many(search) == Amount(number, is_exact=False)
+
+
+def test_number_beyond_what_is_counted_comes_from_a_sample(shop, monkeypatch) -> None:
+    monkeypatch.setattr(estimates, "EXACT", 1)
+    monkeypatch.setattr(estimates, "_SAMPLES", 6)
+    monkeypatch.setattr(estimates, "_SAMPLE", 2)
+    with CaptureQueriesContext(connection) as context:
+        amount = estimates.how_many(Search(Filter(status="accepted"), None, NOW))
+    assert not amount.is_exact
+    assert 1 <= amount.number <= 20
+    assert len(context) == 3
+
+
+def test_number_of_an_empty_shop_is_nothing() -> None:
+    assert estimates.how_many(Search(Filter(), None, NOW)) == Amount(0)
