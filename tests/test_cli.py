@@ -9,6 +9,7 @@ import pytest
 
 import guestlist
 from guestlist import cli
+from guestlist.invitations.models import Invitation
 from tests.mail import nameserver
 
 
@@ -86,3 +87,17 @@ def test_worker_says_in_one_sentence_what_is_set_wrong(variable, value, words, t
     assert "Traceback" not in ended.stderr
     assert "'se'" not in ended.stderr
     assert "cret@" not in ended.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fill_makes_as_many_invitations_as_asked_for_and_only_in_an_empty_shop(capsys):
+    assert cli.main(["fill", "--invitations", "40"]) == 0
+    assert Invitation.objects.count() == 40
+    assert "40 invitations" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="invitations already"):
+        cli.main(["fill", "--invitations", "40"])
+
+
+def test_fill_takes_a_number_from_one_on():
+    with pytest.raises(SystemExit, match="from 1 on"):
+        cli.main(["fill", "--invitations", "0"])

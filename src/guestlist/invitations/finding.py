@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from guestlist.invitations.blocks import Bounds
     from guestlist.invitations.filters import Filter
 
-GATHERED = 15_000
+GATHERED = 10_000
 """Most rows that a selective filter may leave to be sorted for a page."""
 
 
