@@ -187,3 +187,32 @@ def test_number_beyond_what_is_counted_comes_from_a_sample(shop, monkeypatch) ->
 
 def test_number_of_an_empty_shop_is_nothing() -> None:
     assert estimates.how_many(Search(Filter(), None, NOW)) == Amount(0)
+
+
+def test_number_of_each_status_is_that_of_its_filter(shop) -> None:
+    for websites in (None, {shop["other"]}):
+        found = estimates.by_status(websites, now=NOW)
+        for status in ("not_sent", "sent", "expired", "accepted", "discarded"):
+            number = Search(Filter(status=status), websites, NOW).matching.count()
+            assert found.get(status, Amount(0)) == Amount(number)
+
+
+def test_number_of_each_status_comes_from_one_sample_where_they_are_many(shop, monkeypatch) -> None:
+    monkeypatch.setattr(estimates, "EXACT", 1)
+    monkeypatch.setattr(estimates, "_READ", 1)
+    monkeypatch.setattr(estimates, "_SAMPLES", 3)
+    monkeypatch.setattr(estimates, "_SAMPLE", 5)
+    found = estimates.by_status(None, now=NOW)
+    assert sum(one.number for one in found.values()) == 30
+    assert not any(one.is_exact for one in found.values())
+
+
+def test_trouble_is_counted_among_the_newest(shop, monkeypatch) -> None:
+    one = make.invitation(now=NOW)
+    make.fare(one, Verdict.BOUNCED, now=NOW)
+    assert estimates.lately(None, ["bounced", "failed"]) == {"bounced": 1}
+    assert estimates.lately({one.website_id}, ["bounced"]) == {"bounced": 1}
+    assert estimates.lately({shop["other"]}, ["bounced"]) == {}
+    make.invitation(now=NOW)
+    monkeypatch.setattr(estimates, "NEWEST", 1)
+    assert estimates.lately(None, ["bounced"]) == {}

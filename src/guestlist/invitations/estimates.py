@@ -6,19 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Min, Q
+from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 
+from guestlist.invitations.filters import EXPIRED, Filter
+from guestlist.invitations.finding import Search
+from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Invitation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from guestlist.invitations.finding import Search
+    import datetime
+    from collections.abc import Collection, Iterable
 
 EXACT = 10_000
 """Up to so many are counted."""
 _READ = 200_000
 """Rows that are read for that where no index leads to those that match."""
+NEWEST = 100_000
+"""Invitations that count as new."""
 _SAMPLES, _SAMPLE = 40, 200
 """Stretches of ids, all over the table, and how many ids each has."""
 
@@ -36,10 +40,7 @@ def how_many(search: Search) -> Amount:
     gathered = search.gathered(EXACT, with_email=False)
     if gathered is not None:
         return _among(search, gathered)
-    ends = Invitation.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    if ends["first"] is None:
-        return Amount(0)
-    first, last = ends["first"], ends["last"]
+    first, last = _ends()
     if last - first < _READ or not (search.chosen or search.websites is not None):
         number = search.matching.order_by()[: EXACT + 1].count()
         if number <= EXACT:
@@ -53,6 +54,38 @@ def how_many(search: Search) -> Amount:
     return Amount(_rounded(max(about, EXACT)), is_exact=False)
 
 
+def by_status(websites: Collection[int] | None, *, now: datetime.datetime) -> dict[str, Amount]:
+    """Return how many of what may be seen are in each status, expired ones apart; one sample for all where they are many."""
+    search = Search(Filter(), websites, now)
+    gathered = search.gathered(EXACT)
+    first, last = _ends()
+    among, each = Q(), 1.0
+    if gathered is not None:
+        among = Q(pk__any_of=set(gathered))
+    elif last - first >= _READ:
+        among, each = _sample(first, last), (last - first + 1) / (_SAMPLES * _SAMPLE)
+    is_expired = Q(status=Status.SENT, expires_at__lte=now)
+    read_as = Case(When(is_expired, then=Value(EXPIRED)), default=F("status"))
+    rows = search.matching.filter(among).annotate(read_as=read_as).order_by().values_list("read_as")
+    counts: dict[str, int] = dict(rows.annotate(Count("pk")))
+    if each == 1:
+        return {code: Amount(number) for code, number in counts.items()}
+    return {code: Amount(_rounded(number * each), is_exact=False) for code, number in counts.items()}
+
+
+def lately(websites: Collection[int] | None, deliveries: Collection[str]) -> dict[str, int]:
+    """Return how many of the newest invitations that may be seen have each of these deliveries."""
+    visible = Invitation.objects.filter(pk__gt=_ends()[1] - NEWEST, delivery__in=deliveries).order_by()
+    if websites is not None:
+        visible = visible.filter(website__in=websites)
+    return dict(visible.values_list("delivery").annotate(Count("pk")))
+
+
+def _ends() -> tuple[int, int]:
+    ends = Invitation.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    return ends["first"] or 0, ends["last"] or 0
+
+
 def _among(search: Search, ids: Iterable[int]) -> Amount:
     return Amount(search.matching.filter(pk__any_of=set(ids)).count())
 
@@ -61,11 +94,15 @@ def _estimated(search: Search, first: int, last: int) -> float:
     span = last - first + 1
     if span <= _SAMPLES * _SAMPLE:
         return search.matching.count()
+    return search.matching.filter(_sample(first, last)).count() * span / (_SAMPLES * _SAMPLE)
+
+
+def _sample(first: int, last: int) -> Q:
     sampled = Q()
     for number in range(_SAMPLES):
-        start = first + (span - _SAMPLE) * number // (_SAMPLES - 1)
+        start = first + (last - first + 1 - _SAMPLE) * number // (_SAMPLES - 1)
         sampled |= Q(pk__gte=start, pk__lt=start + _SAMPLE)
-    return search.matching.filter(sampled).count() * span / (_SAMPLES * _SAMPLE)
+    return sampled
 
 
 def _rounded(number: float) -> int:
