@@ -54,12 +54,18 @@ class NotPermitted(Refusal):
 class Actor:
     """Somebody or something that acts: kind, id in the table of that kind, and for staff the permissions per website.
 
-    ``grants`` maps a website's id to permissions; the key ``None`` counts for all websites, later ones too.
+    ``grants`` maps a website's id to permissions; the key ``None`` counts for all websites, later ones too. ``called`` is
+    who it is in the log, where an id does not say it.
     """
 
     kind: ActorKind
     id: int | None = None
     grants: Mapping[int | None, frozenset[str]] = field(default_factory=dict)
+    called: str = ""
+
+    def __str__(self) -> str:
+        """Return who it is, as lines of the log name it."""
+        return self.called or (self.kind.value if self.id is None else f"{self.kind}:{self.id}")
 
     def may(self, permission: Permission, website_id: int | None) -> bool:
         """Tell whether the permission holds at this website; with ``None``, at all of them."""
