@@ -52,6 +52,8 @@ _REMEMBERED = 1.0
 """Seconds for which options, templates and senders may be older than what is configured."""
 _NO_WORD = frozenset({"no_answer", "connection_lost", "unreadable_answer"})
 """Codes of our own after which nobody knows whether a mail that had left was taken."""
+_TELL_EVERY = 10.0
+"""Seconds from one line in the log to the next while it delivers."""
 _LONGEST_SESSION = 60.0
 """Seconds after which nothing more is claimed, so that nothing is kept for ever."""
 
@@ -65,6 +67,10 @@ class Tally:
     verdicts: dict[Verdict, int] = field(default_factory=dict)
     unreachable: str = ""
     """Why there was no server to talk to, or empty."""
+
+    def __str__(self) -> str:
+        counts = "".join(f" {verdict}={count}" for verdict, count in sorted(self.verdicts.items()))
+        return f"claimed={self.claimed} released={self.released}{counts}"
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
         """Add what became of some mails."""
@@ -83,6 +89,7 @@ class Session:
         self.stop = stop
         self.batches_left = most_batches
         self.until = time.monotonic() + _LONGEST_SESSION
+        self.tell_at = time.monotonic() + _TELL_EVERY
         self.fed = False
         """Whether there was nothing to claim any more."""
         self.ask_again = math.inf
@@ -338,12 +345,19 @@ class Session:
 
     def _look(self) -> None:
         """See what was switched off meanwhile, and put it back: whoever resumes or stops it need not wait for the rest."""
+        self._tell()
         try:
             self.switches.look()
             if self.switches.any_off and not self.refusals:
                 self._put_back()
         except (OperationalError, InterfaceError):
             close_old_connections()
+
+    def _tell(self) -> None:
+        """Say every ten seconds how far the run is: a slow one would look dead until its end."""
+        if time.monotonic() >= self.tell_at:
+            self.tell_at = time.monotonic() + _TELL_EVERY
+            log.info("delivering %s", str(self.tally))
 
     def _put_back(self) -> None:
         # Out of reach first: while the statement waits, connections take mails.
