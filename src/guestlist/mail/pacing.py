@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WARM_UP_START = 200
 WARM_UP_DAYS = 15
 """200, doubled every day: over six millions on the last; a sender that is this old is known."""
+ALL = "all"
+"""The key of what all mail is under."""
 _FORGOTTEN_AFTER = datetime.timedelta(days=2)
 _SHORTEST_WAIT = datetime.timedelta(seconds=1)
 
@@ -44,8 +46,8 @@ class Limit:
 def limits_of(sender: SenderIdentity, delivery: Delivery, *, today: datetime.date) -> list[Limit]:
     """Return the limits that a sender's mails are under, recipient domains apart; none in most shops."""
     wanted = (
-        Limit("all", delivery.all_per_second, delivery.all_per_day),
-        Limit(f"sender:{sender.pk}", sender.per_second, _per_day(sender, today)),
+        Limit(ALL, delivery.all_per_second, delivery.all_per_day),
+        Limit(_key(sender), sender.per_second, _per_day(sender, today)),
     )
     return [limit for limit in wanted if limit.counts]
 
@@ -103,6 +105,55 @@ def take_each(wanted: Mapping[Limit, int], *, is_bulk: bool, now: datetime.datet
         }
 
 
+def day_limits(sender: SenderIdentity, delivery: Delivery, *, today: datetime.date) -> list[Limit]:
+    """Return the limits per day that a sender's bulk mail is under, its own first."""
+    limits = limits_of(sender, delivery, today=today)
+    return [limit for limit in reversed(limits) if limit.per_day]
+
+
+def used_today(limits: Iterable[Limit], *, now: datetime.datetime) -> dict[str, int]:
+    """Return how many mails were taken of each limit today, by its key; in one query."""
+    keys = {limit.key for limit in limits}
+    found = Pace.objects.filter(key__in=keys, day=_day(now)) if keys else Pace.objects.none()
+    return dict.fromkeys(keys, 0) | dict(found.values_list("key", "used"))
+
+
+def is_warming_up(sender: SenderIdentity, *, today: datetime.date) -> bool:
+    """Tell whether the warm-up is what limits a sender today."""
+    return _per_day(sender, today) not in {0, sender.per_day}
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a sender's own limit per day, or its warm-up, allows today (UTC)."""
+
+    most: int
+    used: int
+    is_warming_up: bool
+
+    @property
+    def left(self) -> int:
+        """How many mails of bulk sends may still leave."""
+        return max(self.most - self.used, 0)
+
+
+def today_of(senders: Iterable[SenderIdentity], *, now: datetime.datetime) -> dict[int, Today]:
+    """Return what senders may send today, by their id, in one query; without those that have no limit per day."""
+    limited = {one: _per_day(one, _day(now)) for one in senders}
+    limits = {one: Limit(_key(one), per_day=most) for one, most in limited.items() if most}
+    used = used_today(limits.values(), now=now)
+    return {
+        one.pk: Today(limit.per_day, used[limit.key], is_warming_up(one, today=_day(now)))
+        for one, limit in limits.items()
+    }
+
+
+def next_day(now: datetime.datetime) -> datetime.datetime:
+    """Return when limits per day begin anew."""
+    midnight = datetime.datetime.combine(_day(now), datetime.time(), tzinfo=datetime.UTC)
+    return midnight + datetime.timedelta(days=1)
+
+
 def give_back(amounts: Mapping[Limit, int], *, now: datetime.datetime) -> None:
     """Give back what was taken of each limit for mails that did not leave after all."""
     some = {limit: amount for limit, amount in amounts.items() if amount > 0}
@@ -116,6 +167,14 @@ def give_back(amounts: Mapping[Limit, int], *, now: datetime.datetime) -> None:
 def forget_old(*, now: datetime.datetime) -> int:
     """Delete what limits kept of keys that nothing was sent under for two days; returns how many."""
     return Pace.objects.filter(day__lt=(now - _FORGOTTEN_AFTER).date()).delete()[0]
+
+
+def _key(sender: SenderIdentity) -> str:
+    return f"sender:{sender.pk}"
+
+
+def _day(now: datetime.datetime) -> datetime.date:
+    return now.astimezone(datetime.UTC).date()
 
 
 def _per_day(sender: SenderIdentity, today: datetime.date) -> int:
@@ -132,7 +191,7 @@ def _per_day(sender: SenderIdentity, today: datetime.date) -> int:
 def _locked(limits: Sequence[Limit], now: datetime.datetime) -> dict[str, Pace]:
     """Return the state of each limit, filled up to now and locked in the order of keys, so that none wait in a circle."""
     by_key = {one.key: one for one in limits}
-    today = now.astimezone(datetime.UTC).date()
+    today = _day(now)
     Pace.objects.bulk_create(
         [
             Pace(key=key, tokens=one.per_second, filled_at=now, day=today)

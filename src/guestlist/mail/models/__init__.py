@@ -12,6 +12,7 @@ from guestlist.mail.models.outbox import (
     SendQuerySet,
 )
 from guestlist.mail.models.suppression import Lift, LiftRequest, Suppression, SuppressionReason
+from guestlist.mail.models.workers import Trouble, Worker
 
 __all__ = [
     "Attempt",
@@ -35,4 +36,6 @@ __all__ = [
     "TemplateText",
     "TemplateVersion",
     "TrialMail",
+    "Trouble",
+    "Worker",
 ]
