@@ -6,16 +6,20 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from guestlist.invitations import actions as invitations
 from guestlist.invitations.models import Invitation
+from guestlist.mail import workers
 from guestlist.mail.config import Delivery
 from guestlist.mail.counting import Ledger
-from guestlist.mail.models import Measure, Message, Send, SenderIdentity, SendOrigin
+from guestlist.mail.models import Measure, Message, Send, SenderIdentity, SendOrigin, Trouble
+from guestlist.mail.workers import Fault
 from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM
 from tests import make
+from tests.mail.outbox import Basket, Friends, worker
 
 _SWITCHES = ("pause", "resume", "release")
 MANY = invitations.SINGLE_UP_TO + 1
@@ -249,7 +253,7 @@ def test_page_shows_every_measure_and_leads_to_its_rows(owner, view) -> None:
     assert "21" in rows
     assert len(re.findall(r'name="_selected_action"|class="field-shown_state', rows)) >= MANY
 
-    for label in ("Handed over", "Queued", "Deferred", "In doubt", "Bounced", "Failed", "Withdrawn"):
+    for label in ("Handed over", "Queued", "To try again", "In doubt", "Bounced", "Failed", "Withdrawn"):
         assert label in page
     assert "<progress" in page
     assert 'aria-label="Send' in page
@@ -360,6 +364,55 @@ def test_page_says_what_keeps_a_send_from_leaving(owner, view, send, now) -> Non
     assert "5.7.1 not from you" in page
 
 
+def test_pages_say_which_limit_a_send_waits_for(owner, view) -> None:
+    SenderIdentity.objects.update(per_day=10)
+    add(owner, view, MANY)
+    made = Send.objects.get()
+    worker(Friends("invitation"), Basket(), clock=timezone.now).run()
+
+    for address in (f"/staff/sends/{made.pk}/", "/staff/sends/", "/staff/"):
+        page = words(owner.get(address))
+        assert (
+            "00:00 UTC: “Linden &amp; Loom” &lt;shop@example.com&gt; has sent 10 of 10 mails today." in page
+        )
+        assert "Being sent" not in page
+    page = words(owner.get(f"/staff/guestlist_mail/senderidentity/{made.sender_id}/change/"))
+    assert "0 of 10 mails are left today (UTC)." in page
+
+
+def test_pages_say_that_no_worker_runs_or_what_it_last_heard(owner, view, now) -> None:
+    add(owner, view, MANY)
+    Send.objects.update(
+        created_at=now - datetime.timedelta(hours=1), ready_at=now - datetime.timedelta(hours=1)
+    )
+    pages = (f"/staff/sends/{Send.objects.get().pk}/", "/staff/sends/", "/staff/")
+    for address in pages:
+        assert "No worker has been seen yet" in words(owner.get(address))
+
+    fault = Fault(Trouble.UNREACHABLE, now, "ConnectionRefusedError: refused")
+    workers.seen(name="one", fault=fault, now=timezone.now())
+    for address in pages:
+        assert "ConnectionRefusedError: refused" in words(owner.get(address))
+
+    workers.seen(name="one", fault=None, now=timezone.now())
+    for address in pages:
+        page = words(owner.get(address))
+        assert "No worker" not in page
+        assert "ConnectionRefusedError" not in page
+
+
+def test_stopped_send_is_told_by_what_it_came_to(owner, view, now) -> None:
+    counts = {"handed_over": 876, "withdrawn": 1_124}
+    over = opened(view, now=now, stopped_at=now, finished_at=now, counts=counts)
+
+    page = words(owner.get(f"/staff/sends/{over.pk}/"))
+
+    assert "876 handed over · 1,124 withdrawn" in page
+    assert "100 %" not in page
+    assert 'value="876"' in page
+    assert 'data-said="Stopped"' in page
+
+
 def test_pages_read_as_dutch_when_the_browser_does(owner, send) -> None:
     page = words(owner.get(f"/staff/sends/{send.pk}/", headers={"accept-language": "nl"}))
 
@@ -382,8 +435,8 @@ def test_switches_do_what_they_say(marketing, send) -> None:
 
     asked = words(marketing.get(f"/staff/sends/{send.pk}/stop/"))
     assert "1,500 of 2,000 mails have not left and are withdrawn; 480 were handed over" in asked
-    assert "The send is stopped." in press("stop")
-    assert "The send is stopped." in press("stop")
+    assert "The send is stopped: nothing more of it leaves" in press("stop")
+    assert "The send is stopped: nothing more of it leaves" in press("stop")
     assert "This send is over already" in press("resume")
     assert "1,500 are being withdrawn" in words(marketing.get(f"/staff/sends/{send.pk}/"))
 

@@ -15,6 +15,7 @@ from guestlist.mail.config import Delivery
 from guestlist.mail.counting import Ledger
 from guestlist.mail.models import Measure, Message, Send, SenderIdentity, SendOrigin
 from guestlist.mail.sends import SendIsOver, Status
+from guestlist.mail.waits import Reason
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from tests import make, races
 from tests.mail.outbox import NOW, Basket, Clock, Friends, make_shop, queue
@@ -227,12 +228,15 @@ def test_send_waits_when_its_hours_are_over_or_its_sender_stands_still(shop):
 
     waiting = progress(send, now=night)
     assert waiting.status is Status.WAITING
-    assert waiting.opens_at == datetime.datetime(2026, 11, 22, 7, tzinfo=datetime.UTC)  # 8:00 in Amsterdam
+    assert waiting.wait is not None
+    assert waiting.wait.until == datetime.datetime(2026, 11, 22, 7, tzinfo=datetime.UTC)  # 8:00 in Amsterdam
 
     for change in ({"stopped_at": NOW}, {"stopped_at": None, "held_at": NOW}):
         SenderIdentity.objects.update(**change)
         one = progress(send, now=NOW)
-        assert (one.status, one.opens_at) == (Status.WAITING, None)
+        assert one.status is Status.WAITING
+        assert one.wait is not None
+        assert (one.wait.reason, one.wait.until) == (Reason.SENDER, None)
 
 
 def test_rate_and_time_left_are_of_the_last_minute(shop):
@@ -254,18 +258,32 @@ def test_rate_and_time_left_are_of_the_last_minute(shop):
     assert progress(send).seconds_left is None
 
 
-def test_time_left_is_unknown_when_only_deferred_ones_are_left(shop):
+def test_rate_and_time_left_are_unknown_when_only_deferred_ones_are_left(shop):
     send = counted(opened(shop), deferred=5)
     ledger = Ledger()
     ledger.add(sender_id=send.sender_id or 0, send_id=send.pk, measure=Measure.HANDED_OVER, amount=300)
     ledger.write(now=NOW)
 
-    assert progress(send).seconds_left is None
+    one = progress(send)
+    assert (one.per_second, one.seconds_left) == (0, None)
+
+
+def test_stopped_send_is_told_by_what_it_came_to(shop):
+    send = counted(opened(shop, stopped_at=NOW), queued=100, deferred=24, handed_over=876, withdrawn=1000)
+
+    one = progress(send)
+    assert [(count, str(words)) for count, words in one.outcome] == [
+        (876, "handed over"),
+        (1000, "withdrawn"),
+        (124, "being withdrawn"),
+    ]
+    assert (one.done, one.reached, one.percent) == (1876, 876, 43)
 
 
 def test_queries_are_as_many_for_fifty_sends_as_for_one(shop):
     def queries(count: int) -> int:
-        made = [counted(opened(shop), queued=2, handed_over=1) for _ in range(count)]
+        long_ago = NOW - HOUR
+        made = [counted(opened(shop, created_at=long_ago, ready_at=long_ago), queued=2) for _ in range(count)]
         found = list(
             Send.objects.filter(pk__in=[one.pk for one in made]).select_related("store_view", "sender")
         )
@@ -276,7 +294,9 @@ def test_queries_are_as_many_for_fifty_sends_as_for_one(shop):
         assert len(shown) == count
         return len(captured)
 
-    assert queries(1) == queries(50) == 2
+    SenderIdentity.objects.update(per_day=100)
+
+    assert queries(1) == queries(50) == 5
 
 
 # --- Through the worker -------------------------------------------------------------------------------------------------

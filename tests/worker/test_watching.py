@@ -2,7 +2,9 @@
 
 import datetime
 import io
+import logging
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM
 from guestlist.worker import watching
-from tests.mail.outbox import make_shop
+from tests.mail.outbox import make_shop, queue
 
 
 class Terminal(io.StringIO):
@@ -213,14 +215,43 @@ def test_send_is_paused_resumed_and_stopped(shop, capsys):
     status, said = do("pause", send.pk)
     assert (status, said.splitlines()[0]) == (0, f"Send {send.pk} is paused.")
     assert "Paused" in said
-    assert do("resume", send.pk)[1].startswith(f"Send {send.pk} is going on.\n")
+    assert do("pause", send.pk)[1].startswith(f"Send {send.pk} was paused already; nothing was changed.\n")
+    assert do("resume", send.pk)[1].startswith(f"Send {send.pk} goes on.\n")
+    assert do("resume", send.pk)[1].startswith(f"Send {send.pk} was not paused; nothing was changed.\n")
 
     status, said = do("stop", send.pk, yes=True)
-    assert (status, said.splitlines()[0]) == (0, f"Send {send.pk} is stopped.")
+    assert (status, said.splitlines()[0]) == (
+        0,
+        f"Send {send.pk} is stopped: nothing more of it leaves, and what had not left is being withdrawn.",
+    )
     assert "Being stopped" in said
+    assert "2 handed over, 8 being withdrawn" in said
+    assert "%" not in said
+    assert do("stop", send.pk)[1].startswith(f"Send {send.pk} was stopped already; nothing was changed.\n")
 
     assert do("resume", send.pk) == (1, "")
     assert "This send is over already" in capsys.readouterr().err
+
+
+def test_log_names_who_gave_the_command(shop, caplog):
+    caplog.set_level(logging.INFO, "guestlist.mail.sends")
+    send = opened(shop, queued=8)
+
+    do("pause", send.pk)
+
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert caplog.messages[0].endswith(f"actor=command:{user}")
+
+
+def test_what_a_send_waits_for_is_told_below_it(shop):
+    send = opened(shop, queued=8)
+    queue(shop, range(8), send=send, now=timezone.now())
+    SenderIdentity.objects.update(held_at=timezone.now())
+
+    status, said = do("list")
+
+    assert status == 0
+    assert [line.split("  ")[1] for line in said.splitlines()] == ["Waiting", "Waits for its sender"]
 
 
 @pytest.mark.parametrize(
@@ -286,4 +317,4 @@ def test_command_draws_until_it_is_interrupted(tmp_path):
     assert "Paused" in first
     assert "it goes on by itself" in rest
     assert watched.returncode == 0
-    assert ran("--stop", "1", "--yes").startswith("Send 1 is stopped.\n")
+    assert ran("--stop", "1", "--yes").startswith("Send 1 is stopped: ")

@@ -20,6 +20,7 @@ from guestlist.backoffice import access, trial_mails
 from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsites, Table
 from guestlist.mail import actions as mail
+from guestlist.mail import pacing
 from guestlist.mail.models import SenderIdentity
 from guestlist.stores.actors import Actor, Permission
 
@@ -160,6 +161,7 @@ class SenderTable(Table):
             code, label = state_of(sender)
             context |= {
                 "state": {"code": code, "label": label},
+                "today": pacing.today_of([sender], now=timezone.now()).get(sender.pk),
                 "may_release": access.of(request).actor.may(Permission.TEMPLATES, sender.website_id),
             }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})

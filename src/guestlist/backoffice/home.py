@@ -17,7 +17,7 @@ from guestlist.invitations import estimates, filters
 from guestlist.invitations.estimates import EXACT, Amount
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Delivery, Invitation
-from guestlist.mail import counting
+from guestlist.mail import counting, workers
 from guestlist.mail.models import SenderIdentity
 from guestlist.stores.actors import Permission
 
@@ -126,6 +126,7 @@ def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
     standing = list(senders.exclude(stopped_at=None, held_at=None).order_by("pk"))
     return {
         "waiting": _told(waiting),
+        "standstill": workers.standstill(now=now) if waiting else None,
         "scheduled": _told(scheduled) if scheduled else "",
         "failed": troubles,
         "stopped": [one for one in standing if one.stopped_at],

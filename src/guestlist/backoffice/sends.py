@@ -38,7 +38,9 @@ _ORDER = paging.Order("id", "pk", descending=True)
 _DONE = {
     "pause": gettext_lazy("The send is paused. Nothing more of it leaves until you resume it."),
     "resume": gettext_lazy("The send goes on."),
-    "stop": gettext_lazy("The send is stopped. What had not left is withdrawn."),
+    "stop": gettext_lazy(
+        "The send is stopped: nothing more of it leaves, and what had not left is being withdrawn."
+    ),
     "release": gettext_lazy("The send was released and leaves after all."),
 }
 _ACTIONS: dict[str, Callable[..., bool]] = {

@@ -12,14 +12,17 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from guestlist.mail import counting, hours
+from guestlist.mail import counting, waits
 from guestlist.mail.models import Measure, Message, Send, SenderIdentity
+from guestlist.mail.waits import Reason, Wait
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping, Sequence
+
+    from django.utils.functional import _StrPromise
 
     from guestlist.mail.config import Delivery
     from guestlist.mail.models import SendOrigin
@@ -118,7 +121,7 @@ def _switched(send: Send, verb: str, actor: Actor, where: Q, **changes: object) 
     changed = still_open.filter(where).update(**changes)
     send.refresh_from_db()
     if changed:
-        log.info("send %s id=%s website=%s actor=%s:%s", verb, send.pk, send.website_id, actor.kind, actor.id)
+        log.info("send %s id=%s website=%s actor=%s", verb, send.pk, send.website_id, actor)
         return True
     if send.stopped_at and verb == "stopped":
         return False
@@ -140,7 +143,7 @@ def release_sender(*, identity: SenderIdentity, actor: Actor, now: datetime.date
     )
     identity.refresh_from_db()
     if changed:
-        log.info("sender released id=%s actor=%s:%s", identity.pk, actor.kind, actor.id)
+        log.info("sender released id=%s actor=%s", identity.pk, actor)
     return bool(changed)
 
 
@@ -149,7 +152,7 @@ class Status(models.TextChoices):
 
     SCHEDULED = "scheduled", pgettext_lazy("send", "Scheduled")
     WAITING = "waiting", pgettext_lazy("send", "Waiting")
-    """For its hours to begin, or for its sender."""
+    """For what `guestlist.mail.waits` says: its hours, its sender, a limit, a worker."""
     RUNNING = "running", pgettext_lazy("send", "Being sent")
     PAUSED = "paused", pgettext_lazy("send", "Paused")
     HELD = "held", pgettext_lazy("send", "Held")
@@ -181,8 +184,8 @@ class Progress:
     status: Status
     counts: Mapping[Measure, int]
     per_second: float
-    opens_at: datetime.datetime | None = None
-    """When its hours begin, where it waits for them."""
+    wait: Wait | None = None
+    """What it waits for, where it does."""
 
     @property
     def total(self) -> int:
@@ -200,14 +203,30 @@ class Progress:
         return sum(self.counts[one] for one in UNDER_WAY)
 
     @property
+    def reached(self) -> int:
+        """How many count as done: of a stopped send not those that were withdrawn, most of them because of that."""
+        return self.done - self.counts[Measure.WITHDRAWN] if self.is_stopped else self.done
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped it, so that it will never be done."""
+        return self.status in {Status.STOPPING, Status.STOPPED}
+
+    @property
     def share(self) -> float:
         """Return how much of it is done, from 0 to 1."""
-        return self.done / self.total if self.total else 0.0
+        return self.reached / self.total if self.total else 0.0
 
     @property
     def percent(self) -> int:
         """The same in whole percent, 100 only when all is done."""
         return int(self.share * 100)
+
+    @property
+    def outcome(self) -> list[tuple[int, str | _StrPromise]]:
+        """What a stopped send came to, in the order shown: counts that are not 0, each with its words."""
+        over = [(self.counts[one], words(one)) for one in SHOWN if one in counting.ENDED]
+        return [one for one in (*over, (self.left, _("being withdrawn"))) if one[0]]
 
     @property
     def seconds_left(self) -> float | None:
@@ -221,7 +240,7 @@ class Progress:
 def progress(
     sends: Sequence[Send], *, options: Mapping[int, Delivery], now: datetime.datetime
 ) -> list[Progress]:
-    """Return how far each send is, in two queries for all; each needs its ``store_view`` and ``sender`` loaded.
+    """Return how far each send is, in five queries at most for all; each needs its ``store_view`` and ``sender`` loaded.
 
     ``options`` has those of delivery for each store view, by its id.
     """
@@ -229,41 +248,53 @@ def progress(
     totals = counting.totals(send_ids=ids) if ids else {}
     moving = [one.pk for one in sends if one.finished_at is None]
     rates = counting.rates(send_ids=moving, now=now) if moving else {}
+    statuses = {one.pk: _status(one, now) for one in sends}
+    found = waits.of_sends(
+        [one for one in sends if statuses[one.pk] in {Status.RUNNING, Status.STOPPING}],
+        options=options,
+        queued={pk for pk, counts in totals.items() if counts[Measure.QUEUED]},
+        moving={pk for pk, rate in rates.items() if rate > 0},
+        now=now,
+    )
     return [
-        _progress(one, totals[one.pk], rates.get(one.pk, 0.0), options[one.store_view_id], now)
+        _progress(one, statuses[one.pk], totals[one.pk], rates.get(one.pk, 0.0), found.get(one.pk))
         for one in sends
     ]
 
 
 def _progress(
-    send: Send, counts: Mapping[Measure, int], rate: float, delivery: Delivery, now: datetime.datetime
+    send: Send, status: Status, totals: Mapping[Measure, int], rate: float, wait: Wait | None
 ) -> Progress:
-    status, opens_at = _status(send), None
-    if status is Status.RUNNING:
-        opens = hours.opens_at(delivery, time_zone=send.store_view.time_zone, now=now)
-        if send.ready_at is not None and send.ready_at > now:
-            status = Status.SCHEDULED
-        elif stands_still(send.sender):
-            status = Status.WAITING
-        elif opens > now:
-            status, opens_at = Status.WAITING, opens
-    return Progress(send, status, {one: counts[one] for one in SHOWN}, rate, opens_at)
+    if status is Status.RUNNING and wait is not None and wait.reason is not Reason.AGAIN:
+        status = Status.WAITING
+    counts = {one: totals[one] for one in SHOWN}
+    # What was tried leaves when its server says so: how fast the others went tells nothing of it.
+    is_going = status is Status.RUNNING and counts[Measure.QUEUED] > 0
+    return Progress(send, status, counts, rate if is_going else 0.0, wait)
 
 
-def _status(send: Send) -> Status:
-    """Return what the switches say."""
+def _status(send: Send, now: datetime.datetime) -> Status:
+    """Return what the switches and the clock say."""
     if send.stopped_at:
         return Status.STOPPED if send.finished_at else Status.STOPPING
     if send.finished_at:
         return Status.FINISHED
     if send.held_at:
         return Status.HELD
-    return Status.PAUSED if send.paused_at else Status.RUNNING
+    if send.paused_at:
+        return Status.PAUSED
+    return Status.SCHEDULED if send.ready_at is not None and send.ready_at > now else Status.RUNNING
 
 
 def stands_still(sender: SenderIdentity | None) -> bool:
     """Tell whether nothing goes out from a sender until somebody has seen to it."""
     return sender is not None and (sender.stopped_at is not None or sender.held_at is not None)
+
+
+def words(measure: Measure) -> str | _StrPromise:
+    """Return what the mails of a send that stand in a measure are called."""
+    # A send is held as a whole too, for another reason; and not only a server's wish is why a mail is tried again.
+    return {Measure.HELD: _("in doubt"), Measure.DEFERRED: _("to try again")}.get(measure, measure.label)
 
 
 def of_mail(*, message_id: int | None) -> Send | None:

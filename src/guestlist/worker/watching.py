@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,7 +19,7 @@ from guestlist.mail.models import Measure, Send
 from guestlist.mail.sends import Progress, Status
 from guestlist.refusal import Refusal
 from guestlist.stores import config
-from guestlist.stores.actors import SYSTEM
+from guestlist.stores.actors import Actor, ActorKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -33,7 +36,16 @@ _ACTIONS: dict[str, Callable[..., bool]] = {
     "resume": sends.resume,
     "stop": sends.stop,
 }
-_DONE = {"pause": "paused", "resume": "going on", "stop": "stopped"}
+_DONE = {
+    "pause": "Send {} is paused.",
+    "resume": "Send {} goes on.",
+    "stop": "Send {} is stopped: nothing more of it leaves, and what had not left is being withdrawn.",
+}
+_DONE_BEFORE = {
+    "pause": "Send {} was paused already; nothing was changed.",
+    "resume": "Send {} was not paused; nothing was changed.",
+    "stop": "Send {} was stopped already; nothing was changed.",
+}
 
 
 def main(
@@ -83,10 +95,19 @@ def _switch(action: str, send_id: int | None, out: TextIO, *, yes: bool) -> int:
     if action == "stop" and not yes and one.status.can_stop and not _agreed(one, out):
         out.write("Nothing was changed.\n")
         return 1
-    _ACTIONS[action](send=one.send, actor=SYSTEM, now=timezone.now())
-    out.write(f"Send {send_id} is {_DONE[action]}.\n")
+    changed = _ACTIONS[action](send=one.send, actor=_actor(), now=timezone.now())
+    out.write((_DONE if changed else _DONE_BEFORE)[action].format(send_id) + "\n")
     _write(_progress([one.send.pk]), out)
     return 0
+
+
+def _actor() -> Actor:
+    """Return who gives the command: whoever may run it may do everything, and the log says who it was."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return Actor(ActorKind.SYSTEM, called=f"command:{user}")
 
 
 def _agreed(one: Progress, out: TextIO) -> bool:
@@ -174,9 +195,9 @@ def _marks(out: TextIO) -> str:
 
 
 def lines(shown: Sequence[Progress], *, width: int, marks: str = "█░") -> list[str]:
-    """Return each send as a line of at most ``width`` characters: bar, counts, rate and time left."""
+    """Return each send as a line of at most ``width`` characters, bar, counts, rate and time left; others say its wait."""
     heads = [f"Send {one.send.pk}  {one.status.label}" for one in shown]
-    tails = [f"{one.percent:>3} %  {one.done:,} of {one.total:,}{_going(one)}{_rest(one)}" for one in shown]
+    tails = [_counts(one) for one in shown]
     before = max(map(len, heads), default=0)
     least, most = _BAR
     # As long for all, so that they can be compared.
@@ -185,7 +206,16 @@ def lines(shown: Sequence[Progress], *, width: int, marks: str = "█░") -> li
     for one, head, tail in zip(shown, heads, tails, strict=True):
         full = int(one.share * size)
         drawn.append(f"{head:<{before}}  {marks[0] * full}{marks[1] * (size - full)}  {tail}"[:width])
+        if one.wait is not None:
+            drawn += textwrap.wrap(str(one.wait), width, initial_indent="  ", subsequent_indent="  ")
     return drawn
+
+
+def _counts(one: Progress) -> str:
+    if one.is_stopped:
+        # No percent: it will never be done.
+        return ", ".join(f"{count:,} {said}" for count, said in one.outcome)
+    return f"{one.percent:>3} %  {one.done:,} of {one.total:,}{_going(one)}{_rest(one)}"
 
 
 def _going(one: Progress) -> str:
@@ -207,7 +237,7 @@ def _rest(one: Progress) -> str:
     """Return what is not as it should be: everything but queued and handed over."""
     usual = {Measure.QUEUED, Measure.HANDED_OVER}
     return "".join(
-        f"  {count:,} {measure.label}"
+        f"  {count:,} {sends.words(measure)}"
         for measure, count in one.counts.items()
         if count and measure not in usual
     )

@@ -7,26 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import formats
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from guestlist.mail import sends
 from guestlist.mail.models import Measure
+from guestlist.mail.moments import told
 from guestlist.mail.sends import Status
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Sequence
 
     from guestlist.mail.models import SenderIdentity
     from guestlist.mail.sends import Progress
 
 register = template.Library()
+register.filter(told)
 
 _WIDTH = 1000
 _STEP = 10
@@ -69,15 +70,11 @@ def send_bar(one: Progress) -> dict[str, Any]:
         width = one.counts[measure] * _WIDTH / one.total
         parts.append({"code": measure.value, "x": f"{at:.2f}", "width": f"{width:.2f}"})
         at += width
-    label = _("Send %(id)s: %(done)s of %(total)s done") % {
-        "id": one.send.pk,
-        "done": _number(one.done),
-        "total": _number(one.total),
-    }
+    label = _("Send %(id)s: %(counts)s") % {"id": one.send.pk, "counts": send_counts(one)}
     return {
         "parts": parts,
         "total": one.total or 1,
-        "done": one.done,
+        "done": one.reached,
         "percent": one.percent,
         "label": label,
     }
@@ -85,13 +82,15 @@ def send_bar(one: Progress) -> dict[str, Any]:
 
 @register.simple_tag
 def send_counts(one: Progress) -> str:
-    """Say how many are done, and of what the rest is."""
+    """Say how many are done, and of what the rest is; of a stopped one, what became of its mails."""
+    if one.is_stopped:
+        return " · ".join(f"{_number(count)} {said}" for count, said in one.outcome)
     said = [
         _("%(done)s of %(total)s done (%(percent)s %%)")
         % {"done": _number(one.done), "total": _number(one.total), "percent": one.percent}
     ]
     said += [
-        f"{_number(one.counts[measure])} {_label(measure)}"
+        f"{_number(one.counts[measure])} {sends.words(measure)}"
         for measure in (Measure.BOUNCED, Measure.FAILED, Measure.DEFERRED, Measure.HELD, Measure.WITHDRAWN)
         if one.counts[measure]
     ]
@@ -102,17 +101,12 @@ def send_counts(one: Progress) -> str:
 def send_lead(one: Progress) -> str:
     """Say how fast it goes and how long it takes, or what it waits for; empty when it is over."""
     count = {"count": _number(one.left)}
+    if one.wait is not None:
+        return str(one.wait)
     if one.status is Status.RUNNING:
         return _going(one)
     if one.status is Status.SCHEDULED and one.send.ready_at is not None:
         return _("Leaves on %(when)s") % {"when": told(one.send.ready_at)}
-    if one.status is Status.WAITING:
-        opens = one.opens_at
-        return (
-            _("Bulk mail leaves again on %(when)s") % {"when": told(opens)}
-            if opens
-            else _("Waits for its sender")
-        )
     if one.status is Status.PAUSED:
         return (
             ngettext("%(count)s waits until you resume", "%(count)s wait until you resume", one.left) % count
@@ -124,7 +118,7 @@ def send_lead(one: Progress) -> str:
 
 def _going(one: Progress) -> str:
     if one.left and not one.counts[Measure.QUEUED]:
-        return _("The rest is tried again later, as its mail servers asked.")
+        return _("All that is left was tried and goes out again later.")
     said = " · ".join(filter(None, (_rate(one.per_second), _left(one))))
     return said or (
         _("No mail went out within the last minute.") if one.done else _("The first mails leave soon.")
@@ -183,7 +177,7 @@ def measures(one: Progress) -> list[dict[str, Any]]:
     for measure in sends.SHOWN:
         count = one.counts[measure]
         query = urlencode({"send__id__exact": one.send.pk, **_ROWS[measure]}) if count else ""
-        label = str(capfirst(_label(measure)))
+        label = str(capfirst(sends.words(measure)))
         if one.status is Status.STOPPING and measure in sends.UNDER_WAY:
             label = _("%(measure)s, being withdrawn") % {"measure": label}
         shown.append({"code": measure.value, "label": label, "count": _number(count), "query": query})
@@ -210,15 +204,12 @@ def pace(shown: Progress | Sequence[Progress]) -> SafeString:
 
 def _said(one: Progress) -> str:
     """Return what is worth saying aloud; it changes with the status and every ten percent."""
+    if one.is_stopped:
+        return str(one.status.label)
     return _("%(status)s, %(percent)s %%") % {
         "status": one.status.label,
         "percent": one.percent if one.status.is_over else one.percent // _STEP * _STEP,
     }
-
-
-def _label(measure: Measure) -> str:
-    # A send is held as a whole too, for another reason.
-    return _("in doubt") if measure is Measure.HELD else str(measure.label)
 
 
 def _rate(per_second: float) -> str:
@@ -244,12 +235,6 @@ def _left(one: Progress) -> str:
         }
     hours = round(seconds / _HOUR)
     return ngettext("about %(count)s hour left", "about %(count)s hours left", hours) % {"count": hours}
-
-
-@register.filter
-def told(value: datetime.datetime) -> str:
-    """Return a moment as it stands within a sentence."""
-    return formats.date_format(timezone.localtime(value), pgettext("date format", "j M Y") + ", H:i")
 
 
 def _number(count: int) -> str:
