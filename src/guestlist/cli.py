@@ -105,7 +105,8 @@ def _work(stop: threading.Event, transport: Transport) -> None:
     way = loop.configured_transport() or transport
     held = loop.taken_journal()
     try:
-        loop.run(stop=stop, work=jobs.all_jobs(transport=way, worker=held.name, journal=held))
+        work = jobs.all_jobs(transport=way, worker=held.name, journal=held)
+        loop.run(stop=stop, work=work, worker=held.name)
     finally:
         held.close()
 

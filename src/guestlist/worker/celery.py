@@ -12,6 +12,7 @@ import datetime
 import logging
 import mmap
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from kombu import Exchange, Producer, Queue
 
 from guestlist.mail.journal import Journal, JournalInUseError
 from guestlist.mail.parcels import Transport
-from guestlist.worker import jobs, loop
+from guestlist.worker import jobs, loop, presence
 from guestlist.worker.loop import Turn
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Station:
         self.locks = {name: threading.Lock() for name in EVERY}
         self.transport: Transport | None = None
         self.journal: Journal | None = None
+        self.sign: Turn | None = None
 
     def do(self, name: str) -> None:
         """Do a job until there is no more of it, its time is over, or the node is to stop.
@@ -69,13 +71,22 @@ class Station:
             return
         try:
             turn = self.turns.get(name) or self._take_up_delivery()
-            if turn is None or (turn.failures and time.monotonic() < turn.due):
-                return
-            until = time.monotonic() + SESSION
-            while loop.do(turn, lambda: is_over(until)) and not is_over(until):
-                pass
+            if turn is not None and not (turn.failures and time.monotonic() < turn.due):
+                until = time.monotonic() + SESSION
+                while loop.do(turn, lambda: is_over(until)) and not is_over(until):
+                    pass
+            if name == jobs.DELIVERY:
+                self._give_sign()
         finally:
             self.locks[name].release()
+
+    def _give_sign(self) -> None:
+        """Write down every ten seconds that this process runs, by the name that it delivers under."""
+        if self.sign is None:
+            name = self.journal.name if self.journal else settings.GUESTLIST_WORKER or socket.gethostname()
+            self.sign = Turn(presence.job(name, lambda: loop.fault_of(list(self.turns.values()))))
+        if time.monotonic() >= self.sign.due:
+            loop.do(self.sign, lambda: False)
 
     def close(self) -> None:
         """Let go of the journal and the mail server, unless a thread still delivers."""
@@ -88,7 +99,7 @@ class Station:
                 self.transport.close()
             if self.journal is not None:
                 self.journal.close()
-            self.transport = self.journal = None
+            self.transport = self.journal = self.sign = None
         finally:
             lock.release()
 

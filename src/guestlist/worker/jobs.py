@@ -6,6 +6,7 @@ import datetime
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
@@ -25,12 +26,14 @@ from guestlist.mail import (
     purging,
     returned,
     trials,
+    workers,
 )
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
 from guestlist.mail.parcels import Transport
 from guestlist.stores import config
+from guestlist.worker.telling import Teller
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,7 @@ def upkeep() -> list[Job]:
     return [
         *mailboxes,
         Job("figures", 5, _fold),
-        Job("sends", 1, _see_to_sends),
+        Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
         Job("forgetting", 3600, _forget),
     ]
@@ -92,8 +95,7 @@ def delivery_job(transport: Transport, worker: str, journal: Journal | None = No
     def deliver(stopping: Callable[[], bool]) -> bool:
         tally = delivery.run(stop=stopping)
         if tally.claimed:
-            counts = " ".join(f"{verdict}={count}" for verdict, count in sorted(tally.verdicts.items()))
-            log.info("delivery claimed=%s released=%s %s", tally.claimed, tally.released, counts)
+            log.info("delivery %s", tally)
         if tally.unreachable:
             raise NoServerError(tally.unreachable)
         return tally.claimed > tally.released
@@ -116,11 +118,12 @@ def _fold(_stopping: Callable[[], bool]) -> bool:
     return figures.fold() > 0
 
 
-def _see_to_sends(_stopping: Callable[[], bool]) -> bool:
+def _see_to_sends(teller: Teller, _stopping: Callable[[], bool]) -> bool:
     now = timezone.now()
     withdrawn = ending.withdraw_stopped(kinds=KINDS, now=now)
     counting.fold(now=now)
     ending.finish(now=now)
+    teller.look(now=now)
     return withdrawn > 0
 
 
@@ -136,6 +139,7 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     trials.forget_old(now=now)
     returned.forget_old(now=now)
     blocks.catch_up(now - _CAUGHT_UP)
+    workers.forget_old(now=now)
     return purging.purge(now=now) == purging.AT_ONCE
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +19,8 @@ from guestlist.mail import journal, providers
 from guestlist.mail.journal import Journal, JournalInUseError
 from guestlist.mail.parcels import Transport
 from guestlist.mail.transport import Server, SmtpTransport
-from guestlist.worker import jobs
+from guestlist.mail.workers import Fault
+from guestlist.worker import jobs, presence
 from guestlist.worker.jobs import Job, NoServerError
 
 log = logging.getLogger(__name__)
@@ -36,17 +38,24 @@ class Turn:
     job: Job
     due: float = 0.0
     failures: int = 0
+    fault: Fault | None = None
+    """What it failed of when it ran last."""
 
 
-def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE) -> None:
+def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE, worker: str = "") -> None:
     """Do the jobs again and again until `stop` is set; what is in hand then is finished or put back first.
+
+    A worker with a name is written down as seen all the time, with what keeps it from delivering.
 
     A job that fails, because the database or the mail server is away or because of a mistake in it, is tried again after a
     growing pause and stops no other.
     """
     log.info("worker started jobs=%s", ",".join(job.name for job in work))
+    turns = [Turn(job) for job in work]
+    if worker:
+        turns.append(Turn(presence.job(worker, partial(fault_of, turns[:]))))
     threads = [
-        threading.Thread(target=_keep_doing, args=(Turn(job), stop, idle), name=job.name) for job in work
+        threading.Thread(target=_keep_doing, args=(turn, stop, idle), name=turn.job.name) for turn in turns
     ]
     for thread in threads:
         thread.start()
@@ -72,6 +81,7 @@ def main() -> int:
         run(
             stop=stop,
             work=jobs.all_jobs(transport=transport, worker=held.name, journal=held),
+            worker=held.name,
         )
     finally:
         held.close()
@@ -111,6 +121,12 @@ def taken_journal() -> Journal:
         raise ImproperlyConfigured("256 workers run on this machine already; no journal is left.") from error
 
 
+def fault_of(turns: Sequence[Turn]) -> Fault | None:
+    """Return what keeps a worker with these jobs from delivering."""
+    delivery = next((turn for turn in turns if turn.job.name == jobs.DELIVERY), None)
+    return presence.without_server() if delivery is None else delivery.fault
+
+
 def _keep_doing(turn: Turn, stop: threading.Event, idle: float) -> None:
     try:
         while not stop.is_set():
@@ -128,11 +144,14 @@ def do(turn: Turn, stopping: Callable[[], bool]) -> bool:
     try:
         more = turn.job.run(stopping)
         turn.failures = 0
+        turn.fault = None
     except (OperationalError, InterfaceError, NoServerError) as fault:
         pause = _pause(turn)
+        turn.fault = presence.after(turn.fault, fault)
         log.warning("%s waits %.0f s: %s", turn.job.name, pause, fault)
-    except Exception:
+    except Exception as fault:
         pause = _pause(turn)
+        turn.fault = presence.after(turn.fault, fault)
         log.exception("%s failed and waits %.0f s", turn.job.name, pause)
     finally:
         close_old_connections()
