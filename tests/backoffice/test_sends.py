@@ -19,7 +19,7 @@ from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM
 from tests import make
-from tests.mail.outbox import Basket, Friends, worker
+from tests.mail.outbox import Basket, Clock, Friends, worker
 
 _SWITCHES = ("pause", "resume", "release")
 MANY = invitations.SINGLE_UP_TO + 1
@@ -368,7 +368,7 @@ def test_pages_say_which_limit_a_send_waits_for(owner, view) -> None:
     SenderIdentity.objects.update(per_day=10)
     add(owner, view, MANY)
     made = Send.objects.get()
-    worker(Friends("invitation"), Basket(), clock=timezone.now).run()
+    worker(Friends("invitation"), Basket(), clock=Clock(timezone.now())).run()
 
     for address in (f"/staff/sends/{made.pk}/", "/staff/sends/", "/staff/"):
         page = words(owner.get(address))

@@ -76,7 +76,7 @@ def test_staff_watch_a_send_pause_it_and_stop_another(slow_shop, signed_in, some
     staff.get_by_role("link", name="Stop").click()
     expect(staff.get_by_text("cannot be taken back")).to_be_visible()
     staff.get_by_role("button", name="Stop for good").click()
-    expect(staff.get_by_text("The send is stopped.")).to_be_visible()
+    expect(staff.get_by_text("The send is stopped: nothing more of it leaves")).to_be_visible()
     expect(lead).to_contain_text("Stopped", timeout=_LONG_MS)
     stopped = counts(staff)
     assert stopped["Handed over"] + stopped["Withdrawn"] == _COUNT

@@ -60,6 +60,8 @@ def test_send_waits_for_tomorrow_when_its_sender_sent_what_it_may(shop, changes,
     SenderIdentity.objects.update(**changes)
     send = make_send(shop, range(450))
     worker(Friends(), Basket()).run()
+    queue(shop, range(1000, 1003))  # count, but leave all the same
+    worker(Friends(), Basket()).run()
 
     one = seen(send)
 

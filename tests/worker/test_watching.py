@@ -18,6 +18,7 @@ from guestlist.mail import sends
 from guestlist.mail.config import Delivery
 from guestlist.mail.counting import Ledger
 from guestlist.mail.models import Measure, Send, SenderIdentity, SendOrigin
+from guestlist.mail.waits import Reason, Wait
 from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM
@@ -119,6 +120,7 @@ def test_lines_fit_the_terminal(shop, width):
             sends.Status.STOPPING,
             dict.fromkeys(sends.SHOWN, 123_456),
             per_second=0.2,
+            wait=Wait(Reason.AGAIN, timezone.now()),
         )
         for pk in (1, 10_000_000)
     ]
@@ -156,6 +158,20 @@ def test_terminal_is_drawn_over_until_the_send_ends(shop):
     assert "Finished" in drawn[2]
     assert "█" in said
     assert all(one.endswith("\x1b[K\n") for one in drawn)
+
+
+def test_terminal_keeps_nothing_of_a_wait_that_is_over(shop):
+    send = opened(shop, queued=10)
+    SenderIdentity.objects.update(held_at=timezone.now())
+
+    def wait(_seconds: float) -> None:
+        Send.objects.update(finished_at=timezone.now())
+
+    said = do("watch", send.pk, out=Terminal(), wait=wait)[1]
+
+    first, second = said.split("\x1b[2A")
+    assert "Waits for its sender\x1b[K\n" in first
+    assert second.startswith("\x1b[J\rSend ")
 
 
 def test_file_gets_a_line_when_something_changed(shop):

@@ -174,6 +174,8 @@ def _full(send: Send, limit: Limit, used: int, delivery: Delivery, now: datetime
     until, zone = _open_again(send, delivery, pacing.next_day(now))
     own = send.sender if limit.key != pacing.ALL else None
     warm = own is not None and pacing.is_warming_up(own, today=now.date())
+    # Single mails count, but leave all the same: more than the limit may have left.
+    used = min(used, limit.per_day)
     return Wait(Reason.LIMIT, until, zone, own, used, limit.per_day, is_warming_up=warm)
 
 

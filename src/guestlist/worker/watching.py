@@ -154,6 +154,8 @@ def _follow(ids: Sequence[int], out: TextIO, wait: Callable[[float], object]) ->
 def _redraw(out: TextIO, fresh: Sequence[str], *, over: int) -> None:
     """Write the lines over those of the last time."""
     up = f"\x1b[{over}A" if over else ""
+    if len(fresh) < over:
+        up += "\x1b[J"  # what a send waited for is no longer told
     out.write(up + "".join(f"\r{one}\x1b[K\n" for one in fresh))
 
 
@@ -207,7 +209,7 @@ def lines(shown: Sequence[Progress], *, width: int, marks: str = "█░") -> li
         full = int(one.share * size)
         drawn.append(f"{head:<{before}}  {marks[0] * full}{marks[1] * (size - full)}  {tail}"[:width])
         if one.wait is not None:
-            drawn += textwrap.wrap(str(one.wait), width, initial_indent="  ", subsequent_indent="  ")
+            drawn += [f"  {part}"[:width] for part in textwrap.wrap(str(one.wait), max(width - 2, 1))]
     return drawn
 
 
