@@ -51,5 +51,6 @@ messages:
 lock *arguments:
     uv pip compile pyproject.toml {{ lock_options }} {{ arguments }} -o requirements/base.txt
     uv pip compile pyproject.toml --group dev -c requirements/base.txt {{ lock_options }} {{ arguments }} -o requirements/dev.txt
+    uv pip compile pyproject.toml --all-extras -c requirements/dev.txt {{ lock_options }} {{ arguments }} -o requirements/extras.txt
 
 lock_options := "--generate-hashes --universal --python-version 3.12 --no-emit-index-url --no-emit-find-links --no-header --quiet"

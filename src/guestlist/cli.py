@@ -192,7 +192,10 @@ def _worker(_options: argparse.Namespace, _rest: list[str]) -> int:
 
 def _celery(_options: argparse.Namespace, rest: list[str]) -> int:
     if importlib.util.find_spec("celery") is None:
-        sys.exit("Celery is an extra that is not installed here: pip install 'guestlist[celery]'")
+        sys.exit(
+            "Celery is not installed in this environment. The script ./guestlist installs it by itself; elsewhere run "
+            "pip install '.[celery]' in the folder with Guestlist's pyproject.toml."
+        )
     _set_up_django()
     from guestlist.worker import celery
 

@@ -275,7 +275,7 @@ def test_the_command_says_what_to_install_when_celery_is_missing():
     )
 
     assert ended.returncode == 1
-    assert "pip install 'guestlist[celery]'" in ended.stderr
+    assert "pip install '.[celery]'" in ended.stderr
 
 
 def test_nothing_is_lost_when_the_broker_and_a_node_are(cluster):

@@ -153,7 +153,9 @@ def configured() -> Provider | None:
         )
     if importlib.util.find_spec("anymail") is None:
         raise ImproperlyConfigured(
-            "GUESTLIST_MAIL_API needs django-anymail. Install it with: pip install 'guestlist[anymail]'"
+            "GUESTLIST_MAIL_API needs django-anymail, which is not installed in this environment. "
+            "The script ./guestlist installs it by itself; elsewhere run pip install '.[anymail]' in the folder with "
+            "Guestlist's pyproject.toml."
         )
     return provider
 
