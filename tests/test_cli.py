@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import ProgrammingError
 
 import guestlist
 from guestlist import cli
 from guestlist.invitations.models import Invitation
+from guestlist.worker import audit
 from tests.mail import nameserver
 
 
@@ -67,20 +69,7 @@ def test_help_of_check_names_both_kinds_of_options(capsys):
     ],
 )
 def test_worker_says_in_one_sentence_what_is_set_wrong(variable, value, words, tmp_path):
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(guestlist.__file__).parents[1]),
-        "GUESTLIST_DATA": str(tmp_path),
-        "GUESTLIST_SMTP_URL": "smtp://127.0.0.1:9",
-        variable: value,
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "guestlist", "worker"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    ended = ran(["worker"], tmp_path, {"GUESTLIST_SMTP_URL": "smtp://127.0.0.1:9", variable: value})
 
     assert ended.returncode == 1
     assert words in ended.stderr.splitlines()[-1]
@@ -101,3 +90,71 @@ def test_fill_makes_as_many_invitations_as_asked_for_and_only_in_an_empty_shop(c
 def test_fill_takes_a_number_from_one_on():
     with pytest.raises(SystemExit, match="from 1 on"):
         cli.main(["fill", "--invitations", "0"])
+
+
+UNREACHABLE = "postgresql://shop:secret@127.0.0.1:9/shop"
+
+
+@pytest.mark.parametrize(
+    "arguments", ["migrate", "manage showmigrations", "check --mail", "check --totals", "send"]
+)
+def test_commands_say_in_one_line_that_the_database_is_away(arguments, tmp_path):
+    ended = ran(arguments.split(), tmp_path, {"DATABASE_URL": UNREACHABLE})
+
+    assert ended.returncode == 1
+    assert [line for line in ended.stderr.splitlines() if "connection failed" in line] == [
+        line
+        for line in ended.stderr.splitlines()
+        if line.startswith("guestlist: The database cannot be used:")
+    ]
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "arguments",
+    ["send", "send --watch", "worker", "check --totals", "check --mail", "celery worker --pool solo"],
+)
+def test_commands_say_once_that_the_database_has_no_tables(arguments, tmp_path):
+    # The database that tests are given is empty: they make others beside it.
+    empty = {
+        "DATABASE_URL": os.environ.get("DATABASE_URL", ""),
+        "GUESTLIST_BROKER_URL": "redis://127.0.0.1:9/0",
+    }
+    ended = ran(arguments.split(), tmp_path, empty)
+
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "The database has no tables yet (or those of an older release): run guestlist migrate."
+    )
+    assert "Traceback" not in ended.stderr
+    assert "no such table" not in ended.stderr
+    assert "does not exist" not in ended.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mistake_in_the_program_keeps_its_traceback(monkeypatch):
+    def fails(**_options):
+        raise ProgrammingError("no such column")
+
+    monkeypatch.setattr(audit, "totals", fails)
+
+    with pytest.raises(ProgrammingError, match="no such column"):
+        cli.main(["check", "--totals"])
+
+
+def ran(arguments, data, environment):
+    """Run a command in a process of its own, with nothing else in its environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "guestlist", *arguments],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path(guestlist.__file__).parents[1]),
+            "GUESTLIST_DATA": str(data),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

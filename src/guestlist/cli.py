@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import sys
@@ -32,12 +33,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options, rest)
     except Exception as error:
-        from django.core.exceptions import ImproperlyConfigured
-
-        if isinstance(error, ImproperlyConfigured):
-            sys.exit(str(error))  # whoever set it needs the sentence, not where it was raised
+        # Whoever set it needs the sentence, not where it was raised.
+        if sentence := _set_up_wrong(error, migrates="migrate" in [*getattr(options, "command", []), *rest]):
+            sys.exit(sentence)
         raise
     return status
+
+
+def _set_up_wrong(error: Exception, *, migrates: bool) -> str:
+    """Return what an operator has to put right, or nothing where the error is a mistake of the program."""
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import Error, connection
+
+    if isinstance(error, ImproperlyConfigured):
+        return str(error)
+    if not isinstance(error, Error):
+        return ""
+    from guestlist.stores import schema
+
+    try:
+        connection.close()
+        connection.ensure_connection()
+        if not migrates:
+            schema.require()
+    except Error as unreachable:
+        return f"guestlist: The database cannot be used: {' '.join(str(unreachable).split())}"
+    except ImproperlyConfigured as outdated:
+        return str(outdated)
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -271,7 +294,13 @@ def _add_send(commands: Commands) -> None:
 
 def _send(options: argparse.Namespace, _rest: list[str]) -> int:
     _set_up_django()
+    from django.db import Error
+
+    from guestlist.stores import schema
     from guestlist.worker import watching
+
+    with contextlib.suppress(Error):  # told of below, or waited for
+        schema.require()
 
     for action in ("watch", "pause", "resume", "stop"):
         send_id = getattr(options, action)

@@ -33,6 +33,7 @@ from kombu import Exchange, Producer, Queue
 
 from guestlist.mail.journal import Journal, JournalInUseError
 from guestlist.mail.parcels import Transport
+from guestlist.stores import schema
 from guestlist.worker import jobs, loop, presence
 from guestlist.worker.loop import Turn
 
@@ -206,7 +207,7 @@ def _task(job: str) -> Callable[[], None]:
 
 
 def begin(**_signal: object) -> None:
-    """Refuse to start with settings that do not work, and decide what processes of this node held when they were killed.
+    """Refuse to start without sound settings and tables, and decide what killed processes of this node held.
 
     :raises SystemExit: with what is set wrong.
     """
@@ -221,6 +222,7 @@ def begin(**_signal: object) -> None:
 
 
 def _decide_left_behind() -> None:
+    schema.require()
     transport = loop.configured_transport()
     if transport is None:
         log.warning("No mail server is set: this node delivers nothing.")

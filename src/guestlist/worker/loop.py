@@ -8,18 +8,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connections
 
 from guestlist.mail import journal, providers
 from guestlist.mail.journal import Journal, JournalInUseError
 from guestlist.mail.parcels import Transport
 from guestlist.mail.transport import Server, SmtpTransport
 from guestlist.mail.workers import Fault
+from guestlist.stores import schema
 from guestlist.worker import jobs, presence
 from guestlist.worker.jobs import Job, NoServerError
 
@@ -65,7 +67,10 @@ def run(*, stop: threading.Event, work: Sequence[Job], idle: float = IDLE, worke
 
 
 def main() -> int:
-    """Run the worker of this installation until it is told to stop by SIGTERM or Ctrl-C; returns its exit status."""
+    """Run the worker of this installation until it is told to stop by SIGTERM or Ctrl-C; returns its exit status.
+
+    :raises ImproperlyConfigured: when its settings do not work, or the database has no tables.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
@@ -78,11 +83,11 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     try:
-        run(
-            stop=stop,
-            work=jobs.all_jobs(transport=transport, worker=held.name, journal=held),
-            worker=held.name,
-        )
+        work = jobs.all_jobs(transport=transport, worker=held.name, journal=held)
+        with suppress(Error):  # a database that is away is waited for
+            schema.require()
+        connections.close_all()
+        run(stop=stop, work=work, worker=held.name)
     finally:
         held.close()
         if transport is not None:
