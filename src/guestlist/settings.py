@@ -398,7 +398,20 @@ STORAGES = {
 }
 # Nothing in the product sends by Django's mail; what a library tries to send shows in the log instead of getting lost.
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
-SILENCED_SYSTEM_CHECKS = ["mail.E001"]  # asks for a backend that sends, which is the worker's business here
+SILENCED_SYSTEM_CHECKS = [
+    "mail.E001",  # asks for a backend that sends, which is the worker's business here
+    # Said by guestlist.stores.checks with the names of the variables to set.
+    "security.W004",
+    "security.W008",
+    "security.W009",
+    "security.W012",
+    "security.W016",
+    "security.W018",
+    "security.W020",
+    # These would speak for hosts of the shop that Guestlist does not answer for.
+    "security.W005",
+    "security.W021",
+]
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "guestlist.storefront.logs.WithoutPasswords"
 LOGGING = {

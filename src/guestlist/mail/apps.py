@@ -15,8 +15,9 @@ class MailConfig(AppConfig):
     verbose_name = _("Mail")
 
     def ready(self) -> None:
-        """See to it that the built-in templates are installed after every migration, and that options are declared."""
+        """See to it that the built-in templates are installed after every migration; declare options and checks."""
         # The import declares the section, so that locks of its options are known when they are checked.
+        from guestlist.mail import checks as _checks  # noqa: F401
         from guestlist.mail import config as _declared  # noqa: F401
 
         post_migrate.connect(_built_in_templates, sender=self)

@@ -84,6 +84,10 @@ class Server:
     def _read(cls, url: str) -> tuple[Self, dict[str, str]]:
         """Return the server that a URL names, and what is left of its settings; ValueError where it cannot be read."""
         parts = urlsplit(url)
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+            raise ImproperlyConfigured(
+                "GUESTLIST_SMTP_URL must look like smtp://host:587?starttls=1 or smtps://host."
+            )
         query = {
             key: values[-1] for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()
         }
@@ -103,10 +107,6 @@ class Server:
         )
         if parts.path not in {"", "/"} or parts.fragment or "@" in parts.query:
             raise ValueError(url)
-        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-            raise ImproperlyConfigured(
-                "GUESTLIST_SMTP_URL must look like smtp://host:587?starttls=1 or smtps://host."
-            )
         return server, query
 
 

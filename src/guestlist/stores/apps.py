@@ -14,5 +14,7 @@ class StoresConfig(AppConfig):
     verbose_name = _("Stores")
 
     def ready(self) -> None:
-        """Make the lookup for long lists known."""
+        """Make the lookup for long lists known, and what is looked at before a deployment."""
+        from guestlist.stores import checks as _checks  # noqa: F401
+
         lookups.register()
