@@ -516,6 +516,16 @@ def test_command_prints_the_record_whole_when_there_is_a_problem(shop, postbox, 
     assert any(line.endswith("name   s1._domainkey.shop.example") for line in lines)
 
 
+def test_command_counts_what_it_calls_a_problem(shop, postbox, server, capsys):
+    del server.zone["s1._domainkey.shop.example", "TXT"]
+    command.main(addresses=["192.0.2.1"])
+    *lines, counted = capsys.readouterr().out.splitlines()
+
+    shown = {level: sum(line.startswith(level) for line in lines) for level in ("problem", "warning")}
+    assert shown["problem"] > 1
+    assert counted == f"problems: {shown['problem']}, warnings: {shown['warning']}"
+
+
 def test_command_tells_when_the_mail_server_refuses_the_sender(shop, postbox, capsys):
     postbox.answers = {"mail hello@shop.example": "550 5.7.1 not yours"}
 
@@ -590,4 +600,5 @@ def test_command_says_so_when_there_is_no_sender(db, settings, server, capsys):
     settings.GUESTLIST_DNS_SERVER = server.setting
 
     assert command.main() == 1
-    assert "no sender to look at" in " ".join(capsys.readouterr().out.split())
+    line = next(one for one in capsys.readouterr().out.splitlines() if "no sender to look at" in one)
+    assert line.split()[:2] == ["problem", "Senders"]

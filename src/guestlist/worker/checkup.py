@@ -128,7 +128,7 @@ def _senders(identities: Iterable[SenderIdentity], mistakes: list[Finding]) -> l
                 Finding(
                     "sender_unusable",
                     Level.PROBLEM,
-                    Topic.SERVER,
+                    Topic.SENDERS,
                     identity.address,
                     text,
                     {"reason": str(refusal)},
@@ -164,8 +164,7 @@ def _as_text(findings: Sequence[Finding]) -> str:
                 ("value", finding.record.value),
             )
             lines += [f"{' ' * margin}{name:<7}{value}" for name, value in parts]
-    # What the rules miss was counted where it was found.
-    levels = [one.level for one in findings if one.topic != Topic.RULES]
+    levels = [one.level for one in findings]
     problems, warnings = levels.count(Level.PROBLEM), levels.count(Level.WARNING)
     return "\n".join([*lines, "", f"problems: {problems}, warnings: {warnings}"])
 

@@ -172,4 +172,4 @@ def _apart(domain: str, hosts: frozenset[str]) -> list[Finding]:
 
 def _nobody() -> Finding:
     text = _("There is no sender to look at. Fill in a sender identity in the staff site first.")
-    return Finding("no_sender", Level.PROBLEM, Topic.SERVER, "", text)
+    return Finding("no_sender", Level.PROBLEM, Topic.SENDERS, "", text)

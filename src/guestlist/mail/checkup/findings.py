@@ -27,6 +27,7 @@ class Topic(TextChoices):
     """What it is about."""
 
     SERVER = "server", _("Mail server")
+    SENDERS = "senders", _("Senders")
     TLS = "tls", _("TLS")
     REVERSE = "reverse", _("Reverse name")
     SPF = "spf", _("SPF")
