@@ -102,6 +102,7 @@ def test_staff_send_themselves_a_template_in_another_language(shop: Shop, signed
 
     mail = shop.mail(STAFF, "nodigt je uit voor de herfstpreview bij Klei & Kamille International")
     assert "Bekijk je uitnodiging" in mail["text"]
+    assert mail["text"].startswith("Dit is een testmail.")
     visitor = signed_in(shop, STAFF)
     follow(visitor, shop, mail, "Bekijk je uitnodiging")
     expect(visitor.get_by_role("heading", name="This is where your friend would arrive")).to_be_visible()

@@ -1,6 +1,9 @@
 """Test mails: to whoever asks, in the language asked for, with links that lead nowhere, so many an hour."""
 
 import datetime
+import email
+import re
+from email import policy
 
 import pytest
 from django.test import Client
@@ -9,10 +12,11 @@ from guestlist.customers import grants
 from guestlist.customers.models import User
 from guestlist.mail import actions as mail
 from guestlist.mail import builtin, templates, trials, variables
+from guestlist.mail.delivery import Delivery
 from guestlist.mail.models import Message, SenderIdentity, Template, TrialMail
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from tests import make, races
-from tests.mail.outbox import values_by, withdrawn_by
+from tests.mail.outbox import Basket, values_by, withdrawn_by
 
 pytestmark = pytest.mark.django_db
 NOW = make.NOW
@@ -64,6 +68,32 @@ def test_mail_goes_to_the_one_who_asked_with_everything_filled_in(view, staff, p
     own = set(variables.variables_of(purpose)) - variables.of_shop()
     assert {name.replace("_path", "_url") for name in values.variables} == own
     assert all(values.variables.values())
+
+
+@pytest.mark.parametrize("purpose", builtin.NAMES)
+@pytest.mark.parametrize(
+    ("language", "notice"),
+    [("en", "This is a test mail."), ("nl", "Dit is een testmail.")],
+)
+def test_mail_says_at_once_that_it_is_a_test(view, staff, purpose, language, notice) -> None:
+    message = trial(view, staff, purpose=purpose, language=language)
+    basket = Basket()
+    Delivery(
+        kinds=[kind_of(message)],
+        transport=basket,
+        worker="one",
+        clock=lambda: NOW,
+        batch_size=lambda _site: 9,
+    ).run()
+
+    [parcel] = basket.parcels
+    mail = email.message_from_bytes(parcel.content, policy=policy.default)
+    text, html = (mail.get_body([kind]).get_content() for kind in ("plain", "html"))
+    assert mail["subject"].strip().startswith("[Test] ")
+    assert text.startswith(notice)
+    body = html.partition("<body")[2].partition(">")[2]
+    assert re.match(rf"\s*<div[^>]*>{re.escape(notice)}", body)
+    assert html.count(notice) == 1
 
 
 @pytest.mark.requirement("trust-4")

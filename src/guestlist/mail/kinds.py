@@ -31,7 +31,8 @@ class Values(NamedTuple):
     A variable that is missing or empty is false in ``{% if %}``. Variables of the store view (name, logo, legal data) are
     mail's own and need not be given. ``address_hash`` is what suppression is looked up by; mail that must reach its owner
     whatever was wished (a password reset that they asked for) has none. After ``not_after`` it is not tried again.
-    ``language`` is set where it is not the store view's.
+    ``language`` is set where it is not the store view's. ``trial_notice`` stands above the words of a test mail, in the
+    same sentence for all of a kind and language.
     """
 
     address: str
@@ -40,6 +41,7 @@ class Values(NamedTuple):
     address_hash: bytes | None = None
     not_after: datetime.datetime | None = None
     language: str = ""
+    trial_notice: str = ""
 
 
 class Verdict(enum.StrEnum):

@@ -159,19 +159,22 @@ class _Surroundings:
         sender = letters.mailbox(identity.address, name=identity.name)
         variables = _absolute(values.variables, view)
         shape = frozenset(name for name, value in variables.items() if value)
-        skeleton = skeletons.skeleton(self.frame(row, text, shape))
+        skeleton = skeletons.skeleton(self.frame(row, text, shape, values.trial_notice))
         has_paths = variables is not values.variables
         return _Stencil(skeleton, view, sender.address, sender.domain, has_paths)
 
-    def frame(self, row: Row, text: TemplateText, shape: frozenset[str]) -> Frame:
+    def frame(self, row: Row, text: TemplateText, shape: frozenset[str], trial_notice: str) -> Frame:
         """Return what mails like this one have in common."""
         view, identity = self.views[row.store_view_id], self.senders[row.sender_id]
         reply_to = identity.reply_to or view.contact_address
+        words = templates.Rendered(text.subject, text.text, text.html)
+        if trial_notice:
+            words = templates.as_trial(words, trial_notice)
         return skeletons.Frame(
             purpose=text.version.template.purpose,
-            subject=text.subject,
-            text=text.text,
-            html=text.html,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
             language=text.language,
             shop=tuple(sorted(self.shop(view).items())),
             sender_name=identity.name,

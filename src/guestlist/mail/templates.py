@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -27,6 +29,7 @@ __all__ = [
     "Escape",
     "MissingVariables",
     "Rendered",
+    "as_trial",
     "check_subject",
     "check_text",
     "compile_mjml",
@@ -45,6 +48,10 @@ __all__ = [
 
 MAX_SUBJECT_TEMPLATE = 250
 FALLBACK_LANGUAGE = "en"
+TRIAL_MARK = "[Test]"
+"""How the subject of a test mail begins, in every language."""
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_BANNER = "padding:12px 16px;background:#fff3cd;color:#3d2c00;font:14px/1.4 sans-serif;text-align:center"
 
 
 class MissingVariables(Refusal):
@@ -146,6 +153,17 @@ def fill(text: TemplateText, *, purpose: str, values: Mapping[str, str]) -> Rend
     :raises UnusableValue: when a value cannot stand in its place.
     """
     return render_all(compiled(purpose=purpose, subject=text.subject, text=text.text, html=text.html), values)
+
+
+def as_trial(words: Rendered, notice: str) -> Rendered:
+    """Return the words of a template so that nobody takes them for a mail that was meant: with a notice above them."""
+    banner = f'<div style="{_BANNER}">{escape(notice)}</div>'
+    marked, count = _BODY.subn(lambda body: body[0] + banner, words.html, count=1)
+    return Rendered(
+        subject=f"{TRIAL_MARK} {words.subject}",
+        text=f"{notice}\n\n{words.text}",
+        html=marked if count else banner + words.html,
+    )
 
 
 def in_language(texts: Iterable[TemplateText], language: str) -> TemplateText | None:

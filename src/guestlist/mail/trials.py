@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import Min
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers.models import User
@@ -87,6 +88,7 @@ class TrialKind:
                 examples(self.purpose, trial.language),
                 not_after=trial.created_at + WORTH,
                 language=trial.language,
+                trial_notice=_notice(trial.language),
             )
         return found
 
@@ -99,6 +101,11 @@ class TrialKind:
 
     def returned(self, outcomes: Sequence[Outcome], *, now: datetime.datetime) -> None:
         """Write nothing: the outbox row says it all."""
+
+
+def _notice(language: str) -> str:
+    with translation.override(language):
+        return str(_("This is a test mail. Its names are made up, and its links lead nowhere."))
 
 
 KINDS = tuple(TrialKind(purpose) for purpose in _CODES)
