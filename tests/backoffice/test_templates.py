@@ -87,6 +87,100 @@ def test_template_is_refused_with_the_reason_and_nothing_typed_is_lost(
     assert not Template.objects.filter(is_builtin=False).exists()
 
 
+def test_errors_of_all_parts_and_languages_are_shown_at_once(owner: Client, built_in: Template) -> None:
+    wrong = {
+        "name": "x" * 81,
+        "subject_en": "{{ unknown }}",
+        "text_en": "Nothing to press",
+        "mjml_en": "<mjml><mj-body>",
+        "text_nl": "{% for x in y %}",
+    }
+
+    answer = owner.post(reverse("admin:template_make", args=[built_in.pk]), filled(**wrong))
+
+    assert set(answer.context["form"].errors) == set(wrong)
+    assert all(len(reasons) == 1 for reasons in answer.context["form"].errors.values())
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("subject", "The subject is missing."),
+        ("text", "The text is missing."),
+        ("mjml", "The design is missing."),
+    ],
+)
+def test_language_with_an_empty_part_is_refused_with_a_sentence(
+    owner: Client, built_in: Template, part: str, said: str
+) -> None:
+    answer = owner.post(reverse("admin:template_make", args=[built_in.pk]), filled(**{f"{part}_nl": " "}))
+
+    assert answer.context["form"].errors == {
+        f"{part}_nl": [f"{said} Fill it in, or leave all of this language empty."]
+    }
+    assert not Template.objects.filter(is_builtin=False).exists()
+
+
+@pytest.mark.parametrize("doing", ["make", "edit"])
+def test_words_are_previewed_as_typed_and_nothing_is_saved(
+    owner: Client, built_in: Template, doing: str
+) -> None:
+    made = versions(owner, built_in, "First words") if doing == "edit" else None
+    pk = made.pk if made else built_in.pk
+    typed = filled(subject_en="Typed for {{ store_name }}", text_nl="{% for x in y %}", name="")
+    page = owner.get(reverse(f"admin:template_{doing}", args=[pk])).content.decode()
+    address = reverse(f"admin:template_{doing}_preview", args=[pk])
+    assert f'formaction="{address}"' in page
+
+    answer = owner.post(address, typed)
+
+    shown = answer.content.decode()
+    assert [one.language for one in answer.context["previews"]] == ["en"]
+    assert "Typed for Linden &amp; Loom" in shown
+    assert shown.count("<iframe sandbox title=") == 1
+    assert set(answer.context["form"].errors) == {"text_nl"}
+    assert answer.context["form"]["subject_en"].value() == typed["subject_en"]
+    assert f'action="{reverse(f"admin:template_{doing}", args=[pk])}"' in shown
+    assert "frame-src 'self'" in answer["Content-Security-Policy"]
+    assert TemplateVersion.objects.filter(template__is_builtin=False).count() == (1 if made else 0)
+
+
+def test_preview_without_words_says_what_to_fill_in(owner: Client, built_in: Template) -> None:
+    answer = owner.post(reverse("admin:template_make_preview", args=[built_in.pk]), {"name": "Empty"})
+
+    assert answer.status_code == 422
+    assert "Fill in subject, text and design" in answer.content.decode()
+
+
+@pytest.mark.requirement("trust-16")
+def test_preview_is_for_who_may_change_templates_everywhere(
+    support: Client, marketing: Client, built_in: Template
+) -> None:
+    address = reverse("admin:template_make_preview", args=[built_in.pk])
+
+    assert [one.post(address, filled()).status_code for one in (support, marketing)] == [403, 403]
+
+
+def test_store_view_whose_language_a_template_lacks_is_told_of_where_it_is_used(
+    owner: Client, marketing: Client, view: StoreView, other_view: StoreView, built_in: Template
+) -> None:
+    english = filled(subject_nl="", text_nl="", mjml_nl="")
+    owner.post(reverse("admin:template_make", args=[built_in.pk]), english)
+    made = Template.objects.get(code="our-own")
+    address = reverse("admin:guestlist_mail_template_change", args=[made.pk])
+    dutch = make.store_view(view.website, language="nl")
+    assert "its readers get English" not in owner.get(address).content.decode()
+
+    make.configure("template", "our-own", dutch)
+
+    said = "sends this template and is in Dutch, which it has no words in: its readers get English."
+    assert said in owner.get(address).content.decode()
+    StoreView.objects.filter(pk=other_view.pk).update(language="nl")
+    make.configure("template", "our-own", other_view)
+    assert owner.get(address).content.decode().count(said) == 2
+    assert marketing.get(address).content.decode().count(said) == 1
+
+
 def test_template_needs_a_language(owner: Client, built_in: Template) -> None:
     answer = owner.post(reverse("admin:template_make", args=[built_in.pk]), {"name": "Empty"})
 

@@ -20,15 +20,19 @@ from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsitesOfView, Table
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations.estimates import EXACT
-from guestlist.mail import accounts, lifting, previews, trials
+from guestlist.mail import accounts, lifting, previews, templates, trials
 from guestlist.mail import actions as mail
 from guestlist.mail.models import Attempt, Message, MessageState, Template
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.http import HttpRequest
 
     from guestlist.mail.kinds import Kind
+    from guestlist.mail.models import TemplateText, TemplateVersion
+    from guestlist.stores.models import StoreView
 
 
 @admin.register(Template, site=site)
@@ -55,10 +59,12 @@ class TemplateTable(Table):
         if object_id.isdecimal() and self.has_view_permission(request):
             rows = Template.objects.filter(pk=object_id)
             version = next((mail.current_version(one.code) for one in rows), None)
+        texts: list[TemplateText] = []
         shown = []
         if version is not None:
             purpose = version.template.purpose
-            shown = [previews.of_sample(text, purpose=purpose) for text in version.texts.order_by("language")]
+            texts = list(version.texts.order_by("language"))
+            shown = [previews.of_sample(text, purpose=purpose) for text in texts]
         return super().change_view(
             request,
             object_id,
@@ -68,10 +74,22 @@ class TemplateTable(Table):
                 "version": version,
                 "versions": list(version.template.versions.order_by("-number")) if version else [],
                 "previews": shown,
+                "without_words": self._without_words(request, version, texts),
                 "trial": trial_mails.offered_to(request),
                 "may_edit": access.of(request).actor.may(Permission.TEMPLATES, None),
             },
         )
+
+    def _without_words(
+        self, request: HttpRequest, version: TemplateVersion | None, texts: Sequence[TemplateText]
+    ) -> list[tuple[StoreView, str]]:
+        """Return the store views, among those that this staff member sees, whose readers get another language: which."""
+        if version is None:
+            return []
+        views = invitation_mail.without_words(version.template.code, {one.language for one in texts})
+        seen = {website.pk for website in access.of(request).websites}
+        answers = ((view, templates.in_language(texts, view.language)) for view in views)
+        return [(view, text.language) for view, text in answers if text and view.website_id in seen]
 
 
 class AttemptInline(TabularInline):

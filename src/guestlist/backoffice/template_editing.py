@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,7 +25,9 @@ from guestlist.refusal import Refusal
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from guestlist.mail.previews import Preview
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +74,19 @@ class TemplateForm(forms.Form):
         for code, _name in settings.LANGUAGES:
             # Browsers send line ends as two characters; a template has one.
             subject, text, mjml = (
-                self.cleaned_data[f"{part}_{code}"].replace("\r\n", "\n") for part in _PARTS
+                self.cleaned_data.get(f"{part}_{code}", "").replace("\r\n", "\n") for part in _PARTS
             )
             if subject.strip() or text.strip() or mjml.strip():
                 found.append(editing.Words(code, subject, text, mjml))
         return found
+
+    def mark(self, refusal: editing.UnusableWords) -> None:
+        """Put each reason on its field, unless that has one already."""
+        faults: tuple[editing.Fault, ...] = refusal.data["faults"]  # type: ignore[assignment]
+        for fault in faults:
+            name = f"{fault.part}_{fault.language}"
+            if name not in self.errors:
+                self.add_error(name, fault.reason)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,6 +102,25 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     if template.is_builtin:
         return redirect("admin:template_make", pk)
     return _edited(request, template, own=template)
+
+
+@require_POST
+def preview(request: HttpRequest, pk: int, doing: str) -> HttpResponse:
+    """Show the words as they were typed, filled with examples; nothing is saved."""
+    origin = _template(request, pk)
+    own = origin if doing == "edit" and not origin.is_builtin else None
+    form = TemplateForm(request.POST)
+    form.fields["name"].required = False
+    form.full_clean()
+    shown = []
+    for words in form.words():
+        try:
+            shown.append(previews.of_words(words, purpose=origin.purpose))
+        except editing.UnusableWords as refusal:
+            form.mark(refusal)
+    if not shown and not form.errors:
+        form.add_error(None, str(editing.NoWords()))
+    return _page(request, origin, own, form, shown)
 
 
 @require_safe
@@ -156,7 +186,9 @@ def _edited(request: HttpRequest, origin: Template, *, own: Template | None) -> 
         texts = mail.current_version(origin.code).texts.order_by("language")
         return _page(request, origin, own, TemplateForm(initial=_initial(texts, own)))
     form = TemplateForm(request.POST)
-    if form.is_valid():
+    if not form.is_valid():
+        _mark_all(form, origin.purpose)
+    else:
         try:
             version = editing.save_template(
                 template=own,
@@ -166,7 +198,7 @@ def _edited(request: HttpRequest, origin: Template, *, own: Template | None) -> 
                 now=timezone.now(),
             )
         except editing.UnusableWords as refusal:
-            form.add_error(f"{refusal.data['part']}_{refusal.data['language']}", str(refusal))
+            form.mark(refusal)
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -176,6 +208,14 @@ def _edited(request: HttpRequest, origin: Template, *, own: Template | None) -> 
     return _page(request, origin, own, form)
 
 
+def _mark_all(form: TemplateForm, purpose: str) -> None:
+    """Show what is wrong with the words beside what is wrong with the form."""
+    try:
+        editing.compile_words(form.words(), purpose=purpose)
+    except editing.UnusableWords as refusal:
+        form.mark(refusal)
+
+
 def _initial(texts: Iterable[TemplateText], own: Template | None) -> dict[str, str]:
     initial = {"name": own.name if own else ""}
     for text in texts:
@@ -183,12 +223,22 @@ def _initial(texts: Iterable[TemplateText], own: Template | None) -> dict[str, s
     return initial
 
 
-def _page(request: HttpRequest, origin: Template, own: Template | None, form: TemplateForm) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    origin: Template,
+    own: Template | None,
+    form: TemplateForm,
+    shown: Sequence[Preview] = (),
+) -> HttpResponse:
+    doing = "edit" if own else "make"
     context = {
         **access.context(request),
         "title": _("Change a mail template") if own else _("Make a mail template"),
         "origin": origin,
         "form": form,
+        "previews": shown,
+        "save_url": reverse(f"admin:template_{doing}", args=[origin.pk]),
+        "preview_url": reverse(f"admin:template_{doing}_preview", args=[origin.pk]),
         "variables": mail_variables.variables_of(origin.purpose).values(),
     }
     return render(request, "backoffice/template_form.html", context, status=422 if form.errors else 200)

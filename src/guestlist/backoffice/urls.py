@@ -54,6 +54,15 @@ _views = [
     path("mail-templates/<int:pk>/make/", site.admin_view(template_editing.make), name="template_make"),
     *(
         path(
+            f"mail-templates/<int:pk>/{doing}/preview/",
+            site.admin_view(template_editing.preview),
+            {"doing": doing},
+            name=f"template_{doing}_preview",
+        )
+        for doing in ("edit", "make")
+    ),
+    *(
+        path(
             f"configuration/{code}/",
             site.admin_view(configuration.configuration),
             {"code": code},

@@ -20,12 +20,12 @@ from guestlist.mail import previews
 from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.previews import Preview
 from guestlist.stores import config, memory
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from guestlist.occasions.models import Occasion
-    from guestlist.stores.models import StoreView
 
 
 class InvitationKind:
@@ -228,6 +228,13 @@ def preview_variables(
         "opt_out_url": dead,
         "invitee_address": invitee_address,
     }
+
+
+def without_words(template: str, languages: Collection[str]) -> list[StoreView]:
+    """Return the store views that send a template by its code without their language among those it has."""
+    views = list(StoreView.objects.exclude(language__in=languages).select_related("website").order_by("pk"))
+    configs = config.resolve_each(Invitations, views)
+    return [view for view in views if configs[view.pk].template == template]
 
 
 def preview(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CODE_LENGTH = 40
+_PARTS = {"subject": _("The subject"), "text": _("The text"), "mjml": _("The design")}
 
 
 class BuiltInTemplate(Refusal):
@@ -35,11 +36,27 @@ class NoWords(Refusal):
     message = _("Fill in subject, text and design in at least one language.")
 
 
+class MissingPart(Refusal):
+    """A language with some of its three parts filled in, and others empty."""
+
+    code = "missing_part"
+    message = _("%(part)s is missing. Fill it in, or leave all of this language empty.")
+
+
 class UnusableWords(Refusal):
-    """The words of one language cannot be used; the version that was there stays. ``part`` tells which of the three."""
+    """Some words cannot be used; the version that was there stays. ``faults`` in its data has them all."""
 
     code = "unusable_words"
     message = _("%(reason)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a part of one language cannot be used: ``subject``, ``text`` or ``mjml``."""
+
+    language: str
+    part: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +84,13 @@ def save_template(
 
     :raises BuiltInTemplate: when it is one that comes with the product.
     :raises NoWords: when no language is filled in.
-    :raises UnusableWords: when one cannot be compiled; ``language`` and ``part`` in its data tell which. Nothing is
-        kept then.
+    :raises UnusableWords: when one cannot be compiled; ``faults`` in its data tell which, and why. Nothing is kept then.
     """
     if template is not None and template.is_builtin:
         raise BuiltInTemplate
     if not words:
         raise NoWords
-    compiled = [(one, _compiled(one, purpose)) for one in words]
+    compiled = compile_words(words, purpose=purpose)
     # Who saves at the same moment waits here, or two would take the same code or the same number.
     list(Template.objects.select_for_update(no_key=True).filter(is_builtin=True).order_by("pk"))
     kept = template or Template(code=_free_code(name), purpose=purpose)
@@ -121,22 +137,33 @@ def _keep_texts(version: TemplateVersion, compiled: Sequence[tuple[Words, str]])
     )
 
 
-def _compiled(words: Words, purpose: str) -> str:
-    try:
-        return templates.validate(purpose=purpose, subject=words.subject, text=words.text, mjml=words.mjml)
-    except Refusal as refusal:
-        part = _part_at_fault(words, purpose)
-        raise UnusableWords(language=words.language, part=part, reason=str(refusal)) from refusal
+def compile_words(words: Sequence[Words], *, purpose: str) -> list[tuple[Words, str]]:
+    """Return words that can be used, each with the HTML of its design.
+
+    :raises UnusableWords: with a fault for each part that cannot.
+    """
+    faults: list[Fault] = []
+    compiled = [(one, _compiled(one, purpose, faults)) for one in words]
+    if faults:
+        raise UnusableWords(reason=" ".join(one.reason for one in faults), faults=tuple(faults))
+    return compiled
 
 
-def _part_at_fault(words: Words, purpose: str) -> str:
-    checks = (("subject", templates.check_subject, words.subject), ("text", templates.check_text, words.text))
-    for part, check, text in checks:
+def _compiled(words: Words, purpose: str, faults: list[Fault]) -> str:
+    """Return the HTML of the design, and add what is wrong with each of the three parts."""
+    html = ""
+    for part, check, text in (
+        ("subject", templates.check_subject, words.subject),
+        ("text", templates.check_text, words.text),
+        ("mjml", templates.compiled_design, words.mjml),
+    ):
         try:
-            check(purpose, text)
-        except Refusal:
-            return part
-    return "mjml"
+            if not text.strip():
+                raise MissingPart(part=_PARTS[part])
+            html = check(purpose, text) or ""
+        except Refusal as refusal:
+            faults.append(Fault(words.language, part, str(refusal)))
+    return html
 
 
 def _free_code(name: str) -> str:

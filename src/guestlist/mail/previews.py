@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from guestlist.mail import actions, shop, templates, variables
+from guestlist.mail import actions, editing, shop, templates, variables
 from guestlist.mail.models import SenderIdentity, TemplateText
 
 if TYPE_CHECKING:
@@ -46,6 +46,18 @@ def of(
 def of_sample(text: TemplateText, *, purpose: str) -> Preview:
     """Return a kept template filled with sample values, from nobody."""
     return _filled(text, purpose, variables.samples_of(purpose, text.language), "")
+
+
+def of_words(words: editing.Words, *, purpose: str) -> Preview:
+    """Return words that are not kept yet, filled with sample values, from nobody.
+
+    :raises UnusableWords: when they could not be kept either.
+    """
+    [(_words, html)] = editing.compile_words([words], purpose=purpose)
+    text = TemplateText(
+        language=words.language, subject=words.subject, text=words.text, mjml=words.mjml, html=html
+    )
+    return of_sample(text, purpose=purpose)
 
 
 def _filled(text: TemplateText, purpose: str, values: Mapping[str, str], sender: str) -> Preview:

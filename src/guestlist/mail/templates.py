@@ -34,6 +34,7 @@ __all__ = [
     "check_text",
     "compile_mjml",
     "compiled",
+    "compiled_design",
     "fill",
     "in_language",
     "install",
@@ -91,9 +92,17 @@ def validate(*, purpose: str, subject: str, text: str, mjml: str) -> str:
 
     :raises Refusal: with the reason, when any of the three cannot be used; then the old version stays.
     """
-    variables = variables_of(purpose)
     check_subject(purpose, subject)
     check_text(purpose, text)
+    return compiled_design(purpose, mjml)
+
+
+def compiled_design(purpose: str, mjml: str) -> str:
+    """Return the HTML of a template's design, after checking it.
+
+    :raises Refusal: with the reason, when it cannot be used.
+    """
+    variables = variables_of(purpose)
     html = compile_mjml(mjml)
     markup.inspect(html, variables=variables)
     parse(mjml, variables=variables)  # first, so that the line in the answer is one that the writer sees
