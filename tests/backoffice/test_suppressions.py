@@ -1,5 +1,7 @@
 """The page of addresses that are not mailed: typed to be looked up, entered and lifted."""
 
+import html
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -59,6 +61,40 @@ def test_page_says_whose_word_it_is_and_where_they_take_it_back(owner, view, rea
     assert answer.status_code == 422
     assert OWN_WORD in words(answer)
     assert Suppression.objects.exists()
+
+
+def test_page_to_give_to_the_person_is_there_in_every_language_of_the_website(
+    owner, view, other_view
+) -> None:
+    dutch = make.store_view(view.website, language="nl", path="/nl")
+    suppress(view.website, SuppressionReason.WISH)
+
+    page = look(owner)
+
+    assert [one.url("/mail-me-again/") in page for one in (view, dutch, other_view)] == [True, True, False]
+    assert page.index(view.url("/mail-me-again/")) < page.index(dutch.url("/mail-me-again/"))
+    assert f"{html.escape(dutch.name)} (Dutch)" in page
+
+
+def test_address_that_was_looked_up_is_entered_without_typing_it_again(
+    owner, manager, view, other_view
+) -> None:
+    for client in (owner, manager):
+        answer = client.post(PAGE, {"do": "look", "address": ANN})
+        assert answer.context["enter"]["address"].value() == ANN
+
+    assert owner.get(PAGE).context["enter"]["address"].value() == ""
+
+
+def test_nobody_chooses_for_staff_where_an_address_is_suppressed(owner, manager, view, other_view) -> None:
+    answer = owner.post(PAGE, {"do": "enter", "address": ANN, "where": ""})
+
+    assert answer.status_code == 422
+    assert answer.context["enter"].errors["where"]
+    assert not Suppression.objects.exists()
+    assert next(iter(owner.get(PAGE).context["enter"].fields["where"].choices))[0] == ""
+    only = [value for value, _name in manager.get(PAGE).context["enter"].fields["where"].choices]
+    assert only == [str(view.website_id)]
 
 
 @pytest.mark.requirement("trust-18")

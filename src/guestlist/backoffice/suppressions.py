@@ -24,7 +24,7 @@ from guestlist.stores.actors import Permission
 if TYPE_CHECKING:
     from guestlist.backoffice.access import Staff
     from guestlist.mail.models import Lift, Suppression
-    from guestlist.stores.models import Website
+    from guestlist.stores.models import StoreView, Website
 
 ALL = "all"
 _MOST_TYPED = 1000
@@ -66,9 +66,11 @@ class EnterForm(AddressForm):
         super().__init__(*args, **kwargs)
         field = self.fields["where"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(str(one.pk), one.name) for one in _websites(staff)]
+        choices = [(str(one.pk), one.name) for one in _websites(staff)]
         if staff.actor.may(Permission.SUPPRESSIONS, None):
-            field.choices = [*field.choices, (ALL, _("All websites, also later ones"))]
+            choices.append((ALL, _("All websites, also later ones")))
+        # Where there is something to choose, nothing is chosen for anybody.
+        field.choices = choices if len(choices) == 1 else [("", _("Choose …")), *choices]
 
 
 class LiftForm(forms.Form):
@@ -83,6 +85,14 @@ class LiftForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPage:
+    """Where a person has an address mailed again, in the language of a store view."""
+
+    store_view: StoreView
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What stands for an address: whether staff may lift it, or where the person does."""
 
@@ -90,7 +100,7 @@ class Row:
     where: str
     name: str
     form: LiftForm | None
-    own_page: str
+    own_pages: list[OwnPage]
     is_elsewhere: bool
 
 
@@ -170,16 +180,17 @@ def _found(staff: Staff, address: str, where: str = "", form: LiftForm | None = 
         liftable = one.reason in lifting.BY_STAFF and not is_elsewhere
         own = form if form is not None and here == where else LiftForm(auto_id=f"lift_{here}_%s")
         name = one.website.name if one.website else _("All websites")
-        rows.append(Row(one, here, name, own if liftable else None, _own_page(staff, one), is_elsewhere))
+        rows.append(Row(one, here, name, own if liftable else None, _own_pages(staff, one), is_elsewhere))
     return Found(address, rows, lifting.lifted(address=address, actor=staff.actor))
 
 
-def _own_page(staff: Staff, suppression: Suppression) -> str:
-    """Return the address of the page where the person lifts it, at the website or at any that this staff member sees."""
-    for website in staff.websites:
-        if website.default_store_view and suppression.website_id in {None, website.pk}:
-            return website.default_store_view.url("/mail-me-again/")
-    return ""
+def _own_pages(staff: Staff, suppression: Suppression) -> list[OwnPage]:
+    """Return the pages where the person lifts it, in each language: at the website, or at those this staff member sees."""
+    return [
+        OwnPage(view, view.url("/mail-me-again/"))
+        for view in staff.store_views
+        if suppression.website_id in {None, view.website_id}
+    ]
 
 
 def _website(staff: Staff, where: str) -> Website | None:
@@ -212,7 +223,8 @@ def _page(
         **access.context(request),
         "title": _("Suppressed addresses"),
         "look": look or AddressForm(),
-        "enter": enter or EnterForm(staff, auto_id="enter_%s"),
+        "enter": enter
+        or EnterForm(staff, auto_id="enter_%s", initial={"address": found.address if found else ""}),
         "found": found,
         "problem": problem,
     }
