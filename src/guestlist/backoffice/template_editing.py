@@ -112,6 +112,7 @@ def preview(request: HttpRequest, pk: int, doing: str) -> HttpResponse:
     form = TemplateForm(request.POST)
     form.fields["name"].required = False
     form.full_clean()
+    form.fields["name"].required = True  # it is, once it is saved
     shown = []
     for words in form.words():
         try:
