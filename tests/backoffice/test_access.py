@@ -9,10 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from guestlist.backoffice.labels import KINDS
 from guestlist.customers.models import CustomerGroup, DefaultGroup, Grant, User
 from guestlist.invitations.models import Invitation
 from guestlist.mail.models import Message, SenderIdentity
 from guestlist.stores.models import StoreView, Website
+from guestlist.worker import jobs
 from tests import make
 
 _PAGES = [
@@ -372,3 +374,47 @@ def test_outbox_is_counted_up_to_where_it_is_read(owner, view) -> None:
     row = f"/staff/guestlist_mail/message/{Message.objects.get().pk}/change/"
     for kind, is_shown in (("invitation", True), ("trial_lift", False)):
         assert (row in owner.get(f"/staff/guestlist_mail/message/?kind={kind}").content.decode()) is is_shown
+
+
+def outbox_rows(client, text) -> list[int]:
+    """Return the mails that a search in the outbox finds."""
+    answer = client.get("/staff/guestlist_mail/message/", {"q": text})
+    assert answer.status_code == 200
+    return [row.pk for row in answer.context["cl"].result_list]
+
+
+def test_mail_is_found_by_its_id_or_its_invitations_id_or_address(owner, view) -> None:
+    for number in range(3):
+        make.invitation(make.customer(view), address=f"friend{number}@example.org")
+    one = Invitation.objects.order_by("pk")[1]
+
+    assert outbox_rows(owner, " FRIEND1@example.org") == [one.mail_id]
+    assert one.mail_id in outbox_rows(owner, str(one.pk))
+    assert one.mail_id in outbox_rows(owner, str(one.mail_id))
+    assert outbox_rows(owner, "friend1@example") == []
+    assert outbox_rows(owner, "friend") == outbox_rows(owner, "9" * 30) == outbox_rows(owner, "²") == []
+    assert len(outbox_rows(owner, " ")) == 3
+
+
+@pytest.mark.requirement("trust-16")
+def test_mail_of_another_website_is_not_found(marketing, view, other_view) -> None:
+    make.invitation(make.customer(other_view), address="friend@example.org")
+    one = Invitation.objects.get()
+
+    for text in ("friend@example.org", str(one.pk), str(one.mail_id)):
+        assert outbox_rows(marketing, text) == []
+
+
+def test_outbox_says_what_a_mail_is_and_leads_to_its_invitation(owner, view) -> None:
+    one = make.invitation(make.customer(view))
+    there = reverse("admin:invitation", args=[one.pk])
+
+    for path in ("/staff/guestlist_mail/message/", f"/staff/guestlist_mail/message/{one.mail_id}/change/"):
+        page = owner.get(path).content.decode()
+        assert f'href="{there}"' in page
+        assert "<time datetime=" in page
+    assert owner.get("/staff/guestlist_mail/message/").context["title"] == "Outbox"
+
+
+def test_every_kind_of_mail_has_words() -> None:
+    assert {kind.code for kind in jobs.KINDS} == set(KINDS)

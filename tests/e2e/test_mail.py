@@ -107,7 +107,7 @@ def test_staff_send_themselves_a_template_in_another_language(shop: Shop, signed
     follow(visitor, shop, mail, "Bekijk je uitnodiging")
     expect(visitor.get_by_role("heading", name="This is where your friend would arrive")).to_be_visible()
     staff.get_by_role("link", name="What becomes of it").click()
-    expect(staff.get_by_text("trial_invitation").first).to_be_visible()
+    expect(staff.get_by_text("Test: invitation").first).to_be_visible()
 
 
 def test_staff_make_a_template_change_it_and_go_back(own_shop, signed_in):

@@ -10,14 +10,18 @@ from django.contrib import admin
 from django.contrib.admin import display
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from guestlist.backoffice import access, trial_mails
-from guestlist.backoffice.labels import STATES
+from guestlist.backoffice.labels import KINDS, STATES
 from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsitesOfView, Table
+from guestlist.backoffice.templatetags.backoffice import moment
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations.estimates import EXACT
 from guestlist.mail import accounts, lifting, previews, templates, trials
@@ -26,6 +30,7 @@ from guestlist.mail.models import Attempt, Message, MessageState, Template
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Sequence
 
     from django.http import HttpRequest
@@ -114,6 +119,7 @@ class AttemptInline(TabularInline):
         return False
 
 
+_MOST_FOUND = 500
 _DIGITS = 18
 """Most digits of an id that surely fit into the database's."""
 
@@ -136,13 +142,21 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer them by their codes, as the column shows them."""
+        """Offer them in words, as the column shows them."""
         kinds: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
-        return [(one.code, one.code) for one in kinds]
+        return [(one.code, str(KINDS.get(one.code, one.code))) for one in kinds]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         """Keep mails of the kind that was chosen."""
         return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+def _moment(at: datetime.datetime) -> str:
+    return render_to_string("backoffice/_moment.html", moment(at))
+
+
+# What the staff site calls them. On the model it would be a migration, for nothing in the database.
+Message._meta.verbose_name, Message._meta.verbose_name_plural = _("mail"), _("mails in the outbox")
 
 
 @admin.register(Message, site=site)
@@ -155,38 +169,82 @@ class MessageTable(Table):
     website_path = "store_view__website_id"
     list_display = (
         "id",
-        "kind",
+        "shown_kind",
+        "about",
         "shown_state",
         "store_view",
         "sender",
-        "queued_at",
-        "ready_at",
+        "shown_queued_at",
+        "shown_ready_at",
         "tries",
         "code",
     )
+    search_fields = ("id",)
+    search_help_text = _("The number of a mail or of its invitation, or a whole address")
     list_display_links = ("id",)
     list_filter = (OwnWebsitesOfView, KindFilter, "state")
     list_select_related = ("store_view", "sender")
     ordering = ("-id",)
     fields = (
-        "kind",
-        "subject_id",
+        "shown_kind",
+        "about",
         "shown_state",
         "store_view",
         "sender",
-        "queued_at",
-        "ready_at",
+        "shown_queued_at",
+        "shown_ready_at",
         "tries",
         "code",
     )
-    readonly_fields = ("shown_state",)
+    readonly_fields = ("shown_kind", "about", "shown_state", "shown_queued_at", "shown_ready_at")
     inlines = (AttemptInline,)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the list under the name that the menu has for it."""
+        return super().changelist_view(request, {**(extra_context or {}), "title": _("Outbox")})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Look for a send's mails where they stand, not through the whole outbox."""
         rows: QuerySet[Message] = super().get_queryset(request)
         send = request.GET.get("send__id__exact", "")
         return rows.of_send(int(send)) if send.isascii() and send.isdigit() and len(send) <= _DIGITS else rows  # type: ignore[attr-defined]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find mails by their id, or by the id or address of their invitation: each has an index, words have none."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        ids = invitation_mail.mails_of(text, actor=access.of(request).actor)
+        if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
+            ids.append(int(text))
+        return queryset.filter(pk__in=ids[:_MOST_FOUND]), False
+
+    @display(description=_("Kind"))
+    def shown_kind(self, message: Message) -> Any:
+        """Return what it is, in words."""
+        return KINDS.get(message.kind, message.kind)
+
+    @display(description=_("About"))
+    def about(self, message: Message) -> Any:
+        """Return the way to the invitation that it is about; other kinds have no page."""
+        if message.kind != invitation_mail.InvitationKind.code:
+            return "–"
+        address = reverse("admin:invitation", args=[message.subject_id])
+        return format_html(
+            '<a class="gl-link" href="{}">{}</a>', address, _("Invitation %(n)s") % {"n": message.subject_id}
+        )
+
+    @display(description=_("Queued"))
+    def shown_queued_at(self, message: Message) -> Any:
+        """Return when it was queued, as other pages say it."""
+        return _moment(message.queued_at)
+
+    @display(description=_("Leaves from"))
+    def shown_ready_at(self, message: Message) -> Any:
+        """Return from when on it may leave, as other pages say it."""
+        return _moment(message.ready_at)
 
     @display(description=_("State"), ordering="state")
     def shown_state(self, message: Message) -> Any:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import FilteredRelation, Q
 from django.utils import formats, translation
 
+from guestlist import addresses
 from guestlist.customers.models import Customer
 from guestlist.invitations import links
 from guestlist.invitations.actions import delivered, returned
@@ -20,12 +21,16 @@ from guestlist.mail import previews
 from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.previews import Preview
 from guestlist.stores import config, memory
-from guestlist.stores.models import StoreView
+from guestlist.stores.models import StoreView, Website
+
+_ID_DIGITS = 18
+"""Most digits of an id that surely fit into the database's."""
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from guestlist.occasions.models import Occasion
+    from guestlist.stores.actors import Actor
 
 
 class InvitationKind:
@@ -228,6 +233,21 @@ def preview_variables(
         "opt_out_url": dead,
         "invitee_address": invitee_address,
     }
+
+
+def mails_of(text: str, *, actor: Actor) -> list[int]:
+    """Return the outbox ids of the newest mail of invitations that the actor sees, by an invitation's id or its address."""
+    seen = Invitation.objects.visible_to(actor)
+    if text.isascii() and text.isdecimal() and len(text) <= _ID_DIGITS:
+        return [one.mail_id for one in seen.filter(pk=int(text)).only("mail_id") if one.mail_id]
+    try:
+        hashed = addresses.hash_of(addresses.normalize(text))
+    except addresses.MalformedAddress:
+        return []
+    # By website and hash, as they are indexed.
+    websites = Website.objects.visible_to(actor).values_list("pk", flat=True)
+    found = seen.filter(website__in=list(websites), address_hash=hashed).order_by("-pk")
+    return [one.mail_id for one in found.only("mail_id") if one.mail_id]
 
 
 def without_words(template: str, languages: Collection[str]) -> list[StoreView]:
