@@ -25,7 +25,7 @@ def sound(settings, tmp_path):
 
 
 def found():
-    """Return what the checks of this package say at a deployment."""
+    """Return what the checks of this package say at a deployment; which speaks first is left to chance."""
     return [
         one.msg
         for one in checks.run_checks(include_deployment_checks=True)
