@@ -95,7 +95,10 @@ def _judge(report: Report, looked: dict[str, Any], name: str) -> None:
     )
     report.add(f"{name}_number_ms", "how many there are, slowest", max(numbers), "ms")
     report.add(
-        f"{name}_stopped", "pages that say “narrow by date or website, or keep looking”", len(stopped), "pages"
+        f"{name}_stopped",
+        "pages that say “narrow by date or website, or keep looking”",
+        len(stopped),
+        "pages",
     )
     report.add(
         f"{name}_deep",
