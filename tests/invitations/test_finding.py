@@ -95,6 +95,7 @@ def way(request, monkeypatch) -> str:
         "sorted": ((1, ()), 5_000),
         "a little at a time": ((2, (3,)), 0),
     }[request.param]
+    monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", steps[0])
     monkeypatch.setattr(parts, "FURTHER_STEPS", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", steps[1])
@@ -148,6 +149,7 @@ def test_page_goes_on_beside_a_row_that_has_gone_meanwhile(shop, backwards) -> N
 
 
 def test_looking_for_what_is_not_there_ends_and_says_how_far_it_came(shop, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", 5)
     monkeypatch.setattr(parts, "FURTHER_STEPS", (5,))
     search = Search(Filter(delivery="in_doubt"), None, NOW)
@@ -157,6 +159,15 @@ def test_looking_for_what_is_not_there_ends_and_says_how_far_it_came(shop, monke
 
     assert page.ids == []
     assert page.looked_until == Place(0, None, newest - 9)
+
+
+def test_a_small_shop_is_looked_through_to_its_end(shop, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "FIRST_STEP", 5)
+    monkeypatch.setattr(parts, "FURTHER_STEPS", ())
+    monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", ())
+    for order in _ORDERS:
+        page = Search(Filter(delivery="in_doubt"), None, NOW).page(order, size=10)
+        assert (page.ids, page.looked_until, page.total) == ([], None, 0)
 
 
 def test_what_is_known_to_be_few_is_counted_on_the_way(shop, monkeypatch) -> None:
