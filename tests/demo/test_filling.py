@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 
 from guestlist import addresses
@@ -22,6 +23,7 @@ from guestlist.invitations.models import (
     InvitationEvent,
     SentBlock,
 )
+from guestlist.stores.models import Website
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +111,38 @@ def test_the_same_seed_tells_the_same_story_and_another_seed_another() -> None:
 
     assert told(1) == told(1)
     assert told(1) != told(2)
+
+
+def test_filling_that_ends_in_the_middle_leaves_nothing_and_takes_no_index(monkeypatch) -> None:
+    before = indexes()
+    monkeypatch.setattr(filling, "AT_ONCE", 100)
+
+    def ended(made: int) -> None:
+        if made > 200:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        filling.fill(invitations=1_000, now=NOW, tell=ended)
+
+    assert indexes() == before
+    assert not Invitation.objects.exists()
+    assert not Website.objects.exists()
+
+
+def test_filling_makes_the_indexes_anew_that_it_took_away(monkeypatch) -> None:
+    before = indexes()
+    monkeypatch.setattr(filling, "AT_ONCE", 100)
+    filling.fill(invitations=300, now=NOW)
+    assert indexes() == before
+
+
+def indexes() -> set[str]:
+    with connection.cursor() as cursor:
+        return {
+            name
+            for model in tables.COLUMNS
+            for name in connection.introspection.get_constraints(cursor, model._meta.db_table)
+        }
 
 
 @pytest.mark.parametrize("text", ["a\tb", "a\\b", "a\nb", "\r"])

@@ -182,6 +182,8 @@ def test_number_is_exact_while_it_is_small_and_about_right_beyond(shop, monkeypa
     number = search.matching.count()
     assert estimates.how_many(search) == Amount(number)
     monkeypatch.setattr(estimates, "EXACT", 5)
+    monkeypatch.setattr(estimates, "_SAMPLES", 2)
+    monkeypatch.setattr(estimates, "_SAMPLE", 15)
     assert estimates.how_many(search) == Amount(number, is_exact=False)
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 SIZE = 25
 _DIGITS = 18
 """Most digits of an id that surely fit into the database's."""
-_ORDER = paging.Order("id", "pk", descending=True)
 
 _DONE = {
     "pause": gettext_lazy("The send is paused. Nothing more of it leaves until you resume it."),
@@ -60,7 +59,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     if "part" in request.GET:
         shown = visible.filter(pk__in=_ids(request.GET.get("ids", ""))).order_by("-pk")
         return render(request, "backoffice/_sends.html", {"rows": progress_of(list(shown), now)})
-    page = paging.page(visible, _ORDER, request.GET, size=SIZE)
+    page = paging.page(visible, request.GET, size=SIZE)
     context = {
         **access.context(request),
         "title": _("Sends"),

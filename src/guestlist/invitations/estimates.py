@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, Count, F, Max, Min, Q, Value, When
+from django.db.models import Case, Count, F, Q, Value, When
 
+from guestlist.invitations import parts
 from guestlist.invitations.filters import EXPIRED, Filter
 from guestlist.invitations.finding import Search
 from guestlist.invitations.lifecycle import Status
@@ -40,7 +41,7 @@ def how_many(search: Search) -> Amount:
     gathered = search.gathered(EXACT, with_email=False)
     if gathered is not None:
         return _among(search, gathered)
-    first, last = _ends()
+    first, last = parts.ends()
     if last - first < _READ or not (search.chosen or search.websites is not None):
         number = search.matching.order_by()[: EXACT + 1].count()
         if number <= EXACT:
@@ -58,12 +59,12 @@ def by_status(websites: Collection[int] | None, *, now: datetime.datetime) -> di
     """Return how many of what may be seen are in each status, expired ones apart; one sample for all where they are many."""
     search = Search(Filter(), websites, now)
     gathered = search.gathered(EXACT)
-    first, last = _ends()
+    first, last = parts.ends()
     among, each = Q(), 1.0
     if gathered is not None:
         among = Q(pk__any_of=set(gathered))
     elif last - first >= _READ:
-        among, each = _sample(first, last), (last - first + 1) / (_SAMPLES * _SAMPLE)
+        among, each = _sample(first, last), _each(first, last)
     is_expired = Q(status=Status.SENT, expires_at__lte=now)
     read_as = Case(When(is_expired, then=Value(EXPIRED)), default=F("status"))
     rows = search.matching.filter(among).annotate(read_as=read_as).order_by().values_list("read_as")
@@ -75,15 +76,10 @@ def by_status(websites: Collection[int] | None, *, now: datetime.datetime) -> di
 
 def lately(websites: Collection[int] | None, deliveries: Collection[str]) -> dict[str, int]:
     """Return how many of the newest invitations that may be seen have each of these deliveries."""
-    visible = Invitation.objects.filter(pk__gt=_ends()[1] - NEWEST, delivery__in=deliveries).order_by()
+    visible = Invitation.objects.filter(pk__gt=parts.ends()[1] - NEWEST, delivery__in=deliveries).order_by()
     if websites is not None:
         visible = visible.filter(website__in=websites)
     return dict(visible.values_list("delivery").annotate(Count("pk")))
-
-
-def _ends() -> tuple[int, int]:
-    ends = Invitation.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    return ends["first"] or 0, ends["last"] or 0
 
 
 def _among(search: Search, ids: Iterable[int]) -> Amount:
@@ -91,10 +87,12 @@ def _among(search: Search, ids: Iterable[int]) -> Amount:
 
 
 def _estimated(search: Search, first: int, last: int) -> float:
-    span = last - first + 1
-    if span <= _SAMPLES * _SAMPLE:
-        return search.matching.count()
-    return search.matching.filter(_sample(first, last)).count() * span / (_SAMPLES * _SAMPLE)
+    return search.matching.filter(_sample(first, last)).count() * _each(first, last)
+
+
+def _each(first: int, last: int) -> float:
+    """Return for how many each of a sample stands."""
+    return (last - first + 1) / (_SAMPLES * _SAMPLE)
 
 
 def _sample(first: int, last: int) -> Q:

@@ -108,17 +108,11 @@ class Search:
         return [with_address] if self.chosen.email else [with_address, without]
 
     def _by_sent(self) -> list[Part]:
-        bounds = self._bounds if self._asks_for_sent else None
-        within = filters.within("at", self.chosen.sent_from, self.chosen.sent_to, self.now)
         # The event that sent it last: one that was sent again stands in the index more than once.
-        last = Q(events__target=Status.SENT, events__at=F("sent_at"))
-        last &= filters.within("events__at", self.chosen.sent_from, self.chosen.sent_to, self.now)
-        if bounds is not None:
-            within &= filters.within("at", bounds.first_day, bounds.last_day, _in_utc(self.now))
-            last &= filters.within("events__at", bounds.first_day, bounds.last_day, _in_utc(self.now))
+        last = Q(events__target=Status.SENT, events__at=F("sent_at")) & self._sent_between("events__at")
         with_value = Part(
             0,
-            InvitationEvent.objects.filter(within, target=Status.SENT),
+            InvitationEvent.objects.filter(self._sent_between("at"), target=Status.SENT),
             last,
             key="invitation",
             value="at",
@@ -129,6 +123,15 @@ class Search:
         if self._asks_for_sent:
             return [with_value]
         return [without] if self.chosen.status == Status.NOT_SENT else [with_value, without]
+
+    def _sent_between(self, path: str) -> Q:
+        """Return between which moments of sending all stand that match."""
+        between = filters.within(path, self.chosen.sent_from, self.chosen.sent_to, self.now)
+        bounds = self._bounds if self._asks_for_sent else None
+        if bounds is not None:
+            in_utc = self.now.astimezone(datetime.UTC)
+            between &= filters.within(path, bounds.first_day, bounds.last_day, in_utc)
+        return between
 
     def _by_registered(self) -> list[Part]:
         within = filters.within(
@@ -186,10 +189,6 @@ class Search:
             if len(ids) <= most:
                 return ids
         return None
-
-
-def _in_utc(now: datetime.datetime) -> datetime.datetime:
-    return now.astimezone(datetime.UTC)
 
 
 def _sorted_page(

@@ -117,7 +117,7 @@ class Part:
         return None
 
     def _step_by_id(self, place: Place | None, count: int, *, down: bool) -> Place | None:
-        first, last = self.within or _ends()
+        first, last = self.within or ends()
         if down:
             start = min(place.pk, last + 1) if place is not None else last + 1
             return Place(self.number, None, start - count) if start - count > first else None
@@ -127,11 +127,11 @@ class Part:
 
 def are_few() -> bool:
     """Tell whether there are so few invitations that none need be left out of a search."""
-    first, last = _ends()
+    first, last = ends()
     return last - first < FEW
 
 
-def _ends() -> tuple[int, int]:
+def ends() -> tuple[int, int]:
     """Return the lowest and the highest id."""
     ids = Invitation.objects.aggregate(first=Min("pk"), last=Max("pk"))
     return ids["first"] or 0, ids["last"] or 0

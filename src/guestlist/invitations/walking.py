@@ -84,11 +84,9 @@ class Walk:
 
     def go_on(self) -> None:
         """Go on as far as is done for one page: to the end where there are few."""
-        if not self.is_done and parts.are_few():
-            self.go(2 * parts.FEW)
-        for number in range(max(len(parts.FURTHER_STEPS), len(parts.FURTHER_STEPS_ELSEWHERE))):
-            if not self.is_done and number < len(self.parts[0].further_steps):
-                self.go(self.parts[0].further_steps[number])
+        steps = (2 * parts.FEW,) if parts.are_few() else self.parts[0].further_steps
+        for count in steps:
+            self.go(count)
 
     def _between(self, part: Part, place: Place | None, until: Place | None, *, down: bool) -> Q:
         between = Q()

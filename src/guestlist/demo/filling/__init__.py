@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SEED = 1
 AT_ONCE = 20_000
-"""Invitations that are made in one transaction."""
+"""Invitations that are made up and written at a time."""
 
 
 class NotEmpty(Refusal):
@@ -44,13 +44,15 @@ def fill(
     """
     if Invitation.objects.exists():
         raise NotEmpty
-    with transaction.atomic():
-        sites = shops.open_shops(invitations=invitations, now=now)
     writer = tables.Writer(few=invitations <= AT_ONCE)
     made = 0
-    with writer.without_indexes():
-        for rows in story.told(sites, invitations=invitations, now=now, seed=seed, at_once=AT_ONCE):
-            writer.write(rows)
-            made += len(rows.invitations)
-            tell(made)
-    writer.finish()
+    # All or nothing: whoever ends it in the middle finds the database as it was, with its indexes.
+    with transaction.atomic():
+        sites = shops.open_shops(invitations=invitations, now=now)
+        with writer.without_indexes():
+            for rows in story.told(sites, invitations=invitations, now=now, seed=seed, at_once=AT_ONCE):
+                writer.write(rows)
+                made += len(rows.invitations)
+                tell(made)
+        writer.finish()
+    tables.settle()

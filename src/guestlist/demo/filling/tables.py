@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from guestlist.customers.models import Customer
 from guestlist.invitations.models import (
@@ -59,7 +59,7 @@ _NUMBERED = (Customer, Invitation)
 
 
 class Writer:
-    """Writes parts of rows, each in a transaction, and the figures at the end."""
+    """Writes parts of rows, and the figures at the end; call it inside a transaction."""
 
     def __init__(self, *, few: bool) -> None:
         """Begin; for ``few`` rows indexes stay."""
@@ -69,36 +69,31 @@ class Writer:
 
     def write(self, rows: Rows) -> None:
         """Write a part."""
-        with transaction.atomic():
-            _insert(Customer, rows.customers)
-            _insert(Invitation, rows.invitations)
-            _insert(InvitationAddress, rows.addresses)
-            _insert(InvitationNote, rows.notes)
-            _insert(InvitationEvent, rows.events)
-            _insert(Credit, rows.credits)
+        _insert(Customer, rows.customers)
+        _insert(Invitation, rows.invitations)
+        _insert(InvitationAddress, rows.addresses)
+        _insert(InvitationNote, rows.notes)
+        _insert(InvitationEvent, rows.events)
+        _insert(Credit, rows.credits)
         self._figures.update(rows.figures)
         self._blocks |= rows.blocks
 
     def finish(self) -> None:
-        """Write what is said of all rows together, and let the database see what it has."""
+        """Write what is said of all rows together, and let the database go on after their ids."""
         months: Counter[tuple[int, str, datetime.date, str]] = Counter()
         for (view, basis, day, measure), amount in self._figures.items():
             months[view, basis, day.replace(day=1), measure] += amount
-        with transaction.atomic():
-            for model, amounts in ((FiguresDay, self._figures), (FiguresMonth, months)):
-                _insert(model, [(*key, "", amount) for key, amount in sorted(amounts.items())])
-            _insert(SentBlock, sorted(self._blocks))
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
+        for model, amounts in ((FiguresDay, self._figures), (FiguresMonth, months)):
+            _insert(model, [(*key, "", amount) for key, amount in sorted(amounts.items())])
+        _insert(SentBlock, sorted(self._blocks))
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
                 for numbered in _NUMBERED:
                     table = numbered._meta.db_table
                     cursor.execute(
                         f"SELECT setval(pg_get_serial_sequence(%s, 'id'), (SELECT max(id) FROM {table}))",  # noqa: S608
                         [table],
                     )
-                cursor.execute("VACUUM (ANALYZE)")
-            else:
-                cursor.execute("ANALYZE")
 
     @contextlib.contextmanager
     def without_indexes(self) -> Iterator[None]:
@@ -107,6 +102,8 @@ class Writer:
             yield
             return
         with connection.cursor() as cursor:
+            # Foreign keys are checked with each statement: what is checked at the end keeps indexes from being made.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             names = [model._meta.db_table for model in COLUMNS]
             cursor.execute(
                 "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND indexname NOT IN"
@@ -117,9 +114,15 @@ class Writer:
             for name, _definition in taken:
                 cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
             yield
-            cursor.execute("SET maintenance_work_mem = '1GB'")
+            cursor.execute("SET LOCAL maintenance_work_mem = '1GB'")
             for _name, definition in taken:
                 cursor.execute(definition)
+
+
+def settle() -> None:
+    """Let the database see what it has."""
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def _insert(model: type[Model], rows: Sequence[tuple[Any, ...]]) -> None:
