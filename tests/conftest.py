@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
@@ -33,6 +34,23 @@ def pytest_configure() -> None:
 def _nobody_tried_before() -> None:
     """Forget how often this machine signed in or registered: one test must not use up what another may do."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_those_of_database_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refuse a test without a database to look after its process's connections.
+
+    It would pass where no earlier test of the process left one open, and fail where one did: by chance.
+    """
+    if not _touches_database(request.node):
+        monkeypatch.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", _refuse_connections)
+
+
+def _refuse_connections(_connection: BaseDatabaseWrapper) -> None:
+    message = "This looks after the process's connections, which another test may have left open: mark it django_db."
+    raise RuntimeError(message)
 
 
 _DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server", "django_db_setup"}

@@ -220,6 +220,7 @@ def test_beat_says_nothing_again_while_it_was_not_heard(nodes):
     assert queue.purge() == 1
 
 
+@pytest.mark.django_db  # looks after the process's connections, which another test may have left open
 def test_a_node_without_a_mail_server_leaves_mail_alone(nodes, settings):
     settings.GUESTLIST_SMTP_URL = ""
 

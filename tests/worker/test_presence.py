@@ -53,6 +53,7 @@ def test_named_worker_is_seen_and_its_trouble_with_it(monkeypatch):
     assert timezone.now() - one.seen_at < datetime.timedelta(minutes=1)
 
 
+@pytest.mark.django_db  # looks after the process's connections, which another test may have left open
 def test_trouble_is_known_since_it_began_and_gone_when_it_is_over():
     errors: list[Exception] = [NoServerError("refused"), NoServerError("timed out"), ValueError("a bug")]
 
