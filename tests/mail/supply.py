@@ -7,7 +7,7 @@ from collections.abc import Callable
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Row
 from guestlist.mail.parcels import Parcel
-from guestlist.stores.waiting import Attend
+from guestlist.stores.waiting import Attendant
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 CONTENT = b"Subject: Hello\r\nMessage-ID: <%d@shop.example>\r\n\r\nHello\r\n.\r\n..dots\r\n"
@@ -80,7 +80,7 @@ class Shelf:
         if parcel.returned:
             self.waits.append(parcel)
 
-    def work(self, attend: Attend | None = None) -> bool:
+    def work(self, attendant: Attendant | None = None) -> bool:
         return False
 
     def fill(self) -> bool:

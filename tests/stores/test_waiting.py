@@ -13,13 +13,19 @@ on_postgresql = pytest.mark.skipif(not os.environ.get("DATABASE_URL"), reason="S
 
 
 class Watch:
-    """Waits for the file itself, and counts how often it was asked to."""
+    """Waits for the file itself, and counts how often it was asked to, and how often to breathe."""
 
-    def __init__(self, meanwhile=lambda: None):
+    def __init__(self, meanwhile=lambda: None, breath=lambda: None):
         self.events = []
+        self.breaths = 0
         self.meanwhile = meanwhile
+        self.breath = breath
 
-    def __call__(self, file, events):
+    def breathe(self):
+        self.breaths += 1
+        self.breath()
+
+    def attend(self, file, events):
         self.events.append(events)
         with selectors.DefaultSelector() as selector:
             selector.register(file, events)
@@ -113,6 +119,41 @@ def test_a_connection_that_broke_is_made_anew_without_it():
         assert asked("SELECT 1") == [(1,)]
 
     assert watch.events == []
+
+
+def test_long_rows_are_gone_through_with_breaths():
+    watch = Watch()
+
+    with waiting.meanwhile(watch):
+        rows = list(waiting.unhurried(range(250)))
+    assert list(waiting.unhurried(range(250))) == rows == list(range(250))
+
+    assert watch.breaths == 3
+
+
+def test_the_database_cannot_be_asked_in_a_breath():
+    errors = []
+
+    def ask():
+        try:
+            asked("SELECT 1")
+        except waiting.DatabaseBusyError as error:
+            errors.append(error)
+
+    with waiting.meanwhile(Watch(breath=ask)):
+        waiting.breathe()
+        assert asked("SELECT 1") == [(1,)]
+
+    assert len(errors) == 1
+
+
+def test_a_breath_takes_no_breath_of_its_own():
+    watch = Watch(breath=waiting.breathe)
+
+    with waiting.meanwhile(watch):
+        waiting.breathe()
+
+    assert watch.breaths == 1
 
 
 def test_without_anything_to_do_and_on_sqlite_nothing_changes():

@@ -20,7 +20,7 @@ from guestlist.invitations.models import MAIL_KIND, WAITING, Channel, Delivery, 
 from guestlist.mail import previews
 from guestlist.mail.kinds import Outcome, Values
 from guestlist.mail.previews import Preview
-from guestlist.stores import config, memory
+from guestlist.stores import config, memory, waiting
 from guestlist.stores.models import StoreView, Website
 
 _ID_DIGITS = 18
@@ -54,12 +54,13 @@ class InvitationKind:
             its_note=FilteredRelation("note", condition=Q(note__pk__any_of=wanted)),
         )
         rows: list[_Row] = list(due.values_list(*_COLUMNS))
+        waiting.breathe()
         views = memory.store_views({row[_STORE_VIEW] for row in rows})
         configs = config.resolve_each(Invitations, list(views.values()))
         shops = {pk: _Shop.of(view, configs[pk], now) for pk, view in views.items()}
         joined = _customers_by_now(rows, skipping={pk for pk, shop in shops.items() if shop.skips_customers})
         minter = links.Minter()
-        for row in rows:
+        for row in waiting.unhurried(rows):
             pk = row[_PK]
             if row[_NORMALIZED] is None:
                 found[pk] = "no_address"

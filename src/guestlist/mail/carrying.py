@@ -115,7 +115,7 @@ class Round:
         """Hand over until the supply is over; returns why there was no server to talk to, or nothing."""
         while True:
             self._start()
-            worked = self.supply.work(self.attend)
+            worked = self.supply.work(self)
             if self.busy or self.opening:
                 self._turn(0.0 if worked else self._pause())
             elif self.unreachable or self.supply.over():
@@ -134,6 +134,11 @@ class Round:
                     return
         finally:
             self.selector.unregister(file)
+
+    def breathe(self) -> None:
+        """Serve what is ready, and give work to whoever has none."""
+        self._turn(0.0)
+        self._start()
 
     def _turn(self, seconds: float) -> bool:
         """Serve what is ready, or will be within so many seconds; true when another file is."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import datetime
 
     from guestlist.mail.kinds import Row
-    from guestlist.stores.waiting import Attend
+    from guestlist.stores.waiting import Attendant
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,11 @@ class Supply(Protocol):
         """Take back a mail that was surely not handed over; it keeps its turn."""
         ...
 
-    def work(self, attend: Attend | None = None) -> bool:
+    def work(self, attendant: Attendant | None = None) -> bool:
         """Do a piece of the work that brings mails and records answers; false when there is nothing to do right now.
 
-        To be called again and again, and from nothing that is called back. It may wait for the database; `attend` is what
-        the transport does meanwhile.
+        To be called again and again, and from nothing that is called back. It may wait for the database; `attendant`
+        is what the transport does meanwhile.
         """
         ...
 

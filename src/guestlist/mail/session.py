@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from guestlist.mail.pacing import Limit
     from guestlist.mail.parcels import Parcel
     from guestlist.mail.preparing import Found
-    from guestlist.stores.waiting import Attend
+    from guestlist.stores.waiting import Attendant
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ class Session:
         if parcel.returned and not self._is_off(pk, parcel) and not self.stop():
             self.ready.append(parcel)
 
-    def work(self, attend: Attend | None = None) -> bool:
+    def work(self, attendant: Attendant | None = None) -> bool:
         """Do a piece of what is to be done beside handing over, and attend to connections while the database works.
 
         Returns False when there is nothing to do right now.
@@ -205,7 +205,7 @@ class Session:
         if not due:
             return self.fill()
         try:
-            with waiting.meanwhile(attend and self._guarded(attend)):
+            with waiting.meanwhile(attendant and _Guarded(self, attendant)):
                 for piece in due:
                     piece()
         except Exception as error:  # noqa: BLE001 - raised again when all connections have come to rest
@@ -255,18 +255,6 @@ class Session:
             due.append(self._feed)
         return due
 
-    def _guarded(self, attend: Attend) -> Attend:
-        """Return what attends and raises nothing: an error would leave the database in the middle of a statement."""
-
-        def guarded(file: int, events: int) -> None:
-            if self.failure is None:
-                try:
-                    attend(file, events)
-                except Exception as error:  # noqa: BLE001 - raised again when all connections have come to rest
-                    self.failure = error
-
-        return guarded
-
     def _is_hungry(self, now: float) -> bool:
         """Tell whether it is time to claim more."""
         if self.fed and now < self.ask_again:
@@ -283,6 +271,7 @@ class Session:
         if batch is None:
             self.ask_again = time.monotonic() + _ASK_AGAIN
             return
+        waiting.breathe()
         self.fed = False
         if self.batches_left is not None:
             self.batches_left -= 1
@@ -291,6 +280,7 @@ class Session:
             [row.pk for row in batch.rows], batch.lease_until - self.least_lease
         )
         self.switches.watch(batch.rows)
+        waiting.breathe()
         found, lost = preparing.look_up(batch.rows, kinds=delivery.kinds, now=now)
         shares = feeding.within_domains(found, is_bulk=batch.is_bulk, now=now)
         pacing.give_back(dict.fromkeys(batch.limits, len(batch.rows) - len(shares.allowed)), now=now)
@@ -410,3 +400,27 @@ class Session:
             self.delivery.left_behind = True
             left = len(self.leave_until)
             log.warning("%s mails cannot be put back while the database is away.", left)
+
+
+@dataclass(slots=True)
+class _Guarded:
+    """Attends and raises nothing: an error would leave the database in the middle of a statement."""
+
+    session: Session
+    attendant: Attendant
+
+    def attend(self, file: int, events: int) -> None:
+        """Attend until the file is ready."""
+        if self.session.failure is None:
+            try:
+                self.attendant.attend(file, events)
+            except Exception as error:  # noqa: BLE001 - raised again when all connections have come to rest
+                self.session.failure = error
+
+    def breathe(self) -> None:
+        """Do what is to be done right now."""
+        if self.session.failure is None:
+            try:
+                self.attendant.breathe()
+            except Exception as error:  # noqa: BLE001
+                self.session.failure = error

@@ -12,6 +12,7 @@ from guestlist.mail import recording
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.kinds import Outcome, Verdict
 from guestlist.mail.recording import Settled
+from guestlist.stores import waiting
 
 if TYPE_CHECKING:
     import datetime
@@ -85,8 +86,9 @@ class Settling:
         """
         some = [self._settled.popleft() for _ in range(min(len(self._settled), _AT_ONCE))]
         left = min(len(self._answers), _AT_ONCE - len(some))
-        some += [_settled(*self._answers.popleft()) for _ in range(left)]
         try:
+            for _ in waiting.unhurried(range(left)):
+                some.append(_settled(*self._answers.popleft()))  # noqa: PERF401 - what was taken is put back if this is cut short
             outcomes = recording.record(
                 some,
                 kinds=self.delivery.kinds,
