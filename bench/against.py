@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from statistics import fmean
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import peers, roof
@@ -14,6 +14,8 @@ from bench.processes import BUILD, call
 from bench.shop import Shop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.runs import Bench
 
 
@@ -57,8 +59,7 @@ def others(bench: Bench) -> None:
     for name in ("subject.txt", "text.txt"):
         (letter / name).write_text(words_of(name), encoding="utf-8")
     (letter / "design.html").write_text(_design(), encoding="utf-8")
-    filled = bench.filled()
-    before = filled.to_smtp_sink().rate
+    mails = 200 if bench.quick else 1_000
     for peer in peers.PEERS:
         for django in list(peers.DJANGO)[: 1 if bench.quick else None]:
             found = peers.measure(
@@ -66,21 +67,23 @@ def others(bench: Bench) -> None:
                 django=django,
                 server=bench.server,
                 letter=letter,
-                mails=200 if bench.quick else 1_000,
+                mails=mails,
                 first_setting_only=bench.quick,
             )
-            after = filled.to_smtp_sink().rate
             for best in found:
-                # As many processes on either side.
-                alone = best.processes == 1
-                setting = Setting(workers=best.processes)
-                ours = fmean([before, after]) if alone else filled.to_smtp_sink(setting).rate
-                _against(bench, peer, django, best, ours)
-            before = after
+                again = partial(
+                    peers.again, peer, best, django=django, server=bench.server, letter=letter, mails=mails
+                )
+                _against(bench, peer, django, best, again)
 
 
-def _against(bench: Bench, peer: peers.Peer, django: str, best: peers.Best, ours: float) -> None:
-    """Report what a peer did and how many times that ours is; the goal is for one process on the same Django."""
+def _against(
+    bench: Bench, peer: peers.Peer, django: str, best: peers.Best, again: Callable[[], float]
+) -> None:
+    """Report what a peer does and how many times that ours is; the goal is for one process on the same Django.
+
+    What is judged is measured by turns with ours: else the machine decides, at whose turn it has its best moment.
+    """
     name, judged = peer.module, best.processes == 1
     if django != next(iter(peers.DJANGO)):
         name, judged = f"{name}_django_{django.replace('.', '_')}", False
@@ -88,11 +91,18 @@ def _against(bench: Bench, peer: peers.Peer, django: str, best: peers.Best, ours
         name = f"{name}_{best.processes}"
     processes = f"{best.processes} process{'es' * (best.processes > 1)}"
     how = f"Django {django}, {processes} × {best.threads} thread{'s' * (best.threads > 1)}"
-    bench.report.add(name, f"{peer.name} ({how})", best.rate, "mails/s")
+    # As many processes on either side.
+    ours = partial(bench.filled().to_smtp_sink, Setting(workers=best.processes))
+    if judged:
+        beside = bench.beside(ours, again)
+        rate, ratio = beside.other, beside.ratio
+    else:
+        rate, ratio = best.rate, ours().rate / best.rate
+    bench.report.add(name, f"{peer.name} ({how})", rate, "mails/s")
     bench.report.add(
         f"times_{name}",
         f"… and ours with {processes}",
-        ours / best.rate,
+        ratio,
         "×",
         goal=Goal(at_least=peer.goal) if judged else None,
         long=True,

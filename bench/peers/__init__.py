@@ -76,6 +76,15 @@ def measure(
     return list(best.values())
 
 
+def again(peer: Peer, best: Best, *, django: str, server: PostgreSQL, letter: Path, mails: int) -> float:
+    """Return the rate of a peer at its best setting once more, in mails per second.
+
+    :raises RuntimeError: when it did not send all mails.
+    """
+    python = _environment_of(peer, django)
+    return _run(peer, python, server, letter, mails, best.processes, best.threads)
+
+
 def _run(
     peer: Peer, python: Path, server: PostgreSQL, letter: Path, mails: int, processes: int, threads: int
 ) -> float:
