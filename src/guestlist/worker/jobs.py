@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from guestlist.invitations import blocks, figures
 from guestlist.invitations import emails as invitation_mail
+from guestlist.invitations.actions import tasks
+from guestlist.invitations.actions.tasks import Handler
 from guestlist.invitations.config import Invitations
 from guestlist.mail import (
     accounts,
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 KINDS: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
 """Every kind of mail that may stand in the outbox."""
+HANDLERS: tuple[Handler, ...] = ()
+"""What is done in the background, by the kinds of tasks."""
 DELIVERY = "delivery"
 DELIVERY_EVERY = 1.0
 _CAUGHT_UP = datetime.timedelta(minutes=90)
@@ -73,6 +77,7 @@ def upkeep() -> list[Job]:
     return [
         *mailboxes,
         Job("figures", 5, _fold),
+        Job("tasks", 1, _work),
         Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
         Job("forgetting", 3600, _forget),
@@ -118,6 +123,10 @@ def _fold(_stopping: Callable[[], bool]) -> bool:
     return figures.fold() > 0
 
 
+def _work(_stopping: Callable[[], bool]) -> bool:
+    return tasks.work(handlers=HANDLERS, clock=_now)
+
+
 def _see_to_sends(teller: Teller, _stopping: Callable[[], bool]) -> bool:
     now = timezone.now()
     withdrawn = ending.withdraw_stopped(kinds=KINDS, now=now)
@@ -140,7 +149,8 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     returned.forget_old(now=now)
     blocks.catch_up(now - _CAUGHT_UP)
     workers.forget_old(now=now)
-    return purging.purge(now=now) == purging.AT_ONCE
+    forgotten = tasks.forget_old(now=now)
+    return purging.purge(now=now) == purging.AT_ONCE or forgotten == tasks.FORGOTTEN_AT_ONCE
 
 
 def _collect(_stopping: Callable[[], bool]) -> bool:

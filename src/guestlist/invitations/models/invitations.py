@@ -1,8 +1,7 @@
-"""Invitations, their addresses and history, who gets the credit, and the figures."""
+"""Invitations, their addresses and their words."""
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -19,6 +18,8 @@ from guestlist.stores.actors import ActorKind, Permission
 from guestlist.stores.models import StoreView, Website
 
 if TYPE_CHECKING:
+    import datetime
+
     from guestlist.stores.actors import Actor
 
 OPEN = (Status.NOT_SENT, Status.SENT)
@@ -209,174 +210,3 @@ class InvitationNote(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.message[:40]
-
-
-BLOCK = 4096
-"""Ids in a row that a `SentBlock` speaks of."""
-NO_END = datetime.date.max
-"""The day until which a link without an end works."""
-
-
-class SentBlock(models.Model):
-    """A day on which invitations of a block of ids were sent, and the day on which those end; both in UTC.
-
-    Only ever added to, so it may say too much, never too little. By it a list knows between which ids to look for what
-    was sent on some days or is over by now: no index of the invitations may have that, for every hand-over would write
-    all of their indexes then.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    day = models.DateField()
-    until = models.DateField()
-    block = models.BigIntegerField()
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["day", "until", "block"], name="guestlist_sent_block_once"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.block}: {self.day}–{self.until}"
-
-
-class EventKind(models.TextChoices):
-    """What the history knows."""
-
-    CREATED = "created", _("Created")
-    SENT = "sent", pgettext_lazy("event", "Sent")
-    RESENT = "resent", _("Sent again")
-    HANDED_OVER = "handed_over", _("Handed over")
-    VIEWED = "viewed", _("Link opened")
-    BOUNCED = "bounced", _("Bounced")
-    COMPLAINED = "complained", _("Complained")
-    ACCEPTED = "accepted", pgettext_lazy("event", "Accepted")
-    DISCARDED = "discarded", pgettext_lazy("event", "Discarded")
-    RESTORED = "restored", _("Restored")
-    ORDER_ATTRIBUTED = "order_attributed", _("Order")
-    ORDER_REVERSED = "order_reversed", _("Order taken back")
-    ERASED = "erased", _("Erased")
-
-
-class InvitationEvent(models.Model):
-    """What happened to an invitation: the one history that account page, back office, reports and webhooks read.
-
-    ``detail`` is small and never has the address. On PostgreSQL each row also carries its transaction's id (a column
-    that the database fills), so that a reader with a cursor loses none by commit order.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    invitation = models.ForeignKey(Invitation, models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=16, choices=EventKind)
-    origin = models.CharField(max_length=9, choices=Status, null=True)  # noqa: DJ001 - null means created
-    target = models.CharField(max_length=9, choices=Status, null=True)  # noqa: DJ001 - null means no move
-    at = models.DateTimeField()
-    actor_kind = models.CharField(max_length=8, choices=ActorKind)
-    actor_id = models.BigIntegerField(null=True)
-    reason = models.CharField(max_length=16, blank=True)
-    detail = models.JSONField(default=dict)
-
-    class Meta:
-        # In which order invitations were sent. The history is only ever added to; an index by the invitation's own
-        # `sent_at` would make every hand-over write all of its indexes.
-        indexes = (
-            models.Index(
-                fields=["-at", "-invitation"], condition=Q(target="sent"), name="guestlist_event_sent"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.invitation_id}: {self.kind}"
-
-
-class Credit(models.Model):
-    """Who gets the credit for an invitee: a share in thousandths, of one or more inviters' invitations."""
-
-    id = models.BigAutoField(primary_key=True)
-    invitation = models.OneToOneField(Invitation, models.CASCADE, related_name="credit")
-    invitee = models.ForeignKey(Customer, models.PROTECT, related_name="+")
-    share = models.PositiveSmallIntegerField(default=1000)
-
-    def __str__(self) -> str:
-        return f"{self.invitation_id}: {self.share}"
-
-
-class PendingJoin(models.Model):
-    """Somebody who registered at a website and has not confirmed the address yet, with the invitation they came by."""
-
-    id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(User, models.CASCADE, related_name="+")
-    website = models.ForeignKey(Website, models.CASCADE, related_name="+", db_index=False)
-    store_view = models.ForeignKey(StoreView, models.CASCADE, related_name="+", db_index=False)
-    invitation = models.ForeignKey(Invitation, models.SET_NULL, null=True, related_name="+")
-    newsletter = models.BooleanField(default=False)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=["user", "website"], name="guestlist_pending_once"),)
-
-    def __str__(self) -> str:
-        return f"{self.user_id}: {self.website_id}"
-
-
-class Basis(models.TextChoices):
-    """By which day a figure counts."""
-
-    SENT = "sent"
-    """The day that its invitation was sent: what became of it counts there, however late."""
-    EVENT = "event"
-    """The day that it happened."""
-
-
-class _Figure(models.Model):
-    """How many, for a store view, a local day or month, and a measure; revenue in minor units of a currency."""
-
-    id = models.BigAutoField(primary_key=True)
-    store_view = models.ForeignKey(StoreView, models.CASCADE, related_name="+", db_index=False)
-    basis = models.CharField(max_length=5, choices=Basis)
-    day = models.DateField()
-    measure = models.CharField(max_length=32)
-    currency = models.CharField(max_length=3, blank=True)
-    amount = models.BigIntegerField()
-
-    class Meta:
-        abstract = True
-
-
-class FiguresDelta(_Figure):
-    """What one transaction added: insert-only, folded into days and months by the worker."""
-
-    class Meta:
-        indexes = (models.Index(fields=["store_view", "basis", "day"], name="guestlist_delta_read"),)
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.measure} {self.amount:+}"
-
-
-class FiguresDay(_Figure):
-    """The folded figures of a local day."""
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=["store_view", "basis", "day", "measure", "currency"],
-                name="guestlist_figures_day_once",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.measure} {self.amount}"
-
-
-class FiguresMonth(_Figure):
-    """The folded figures of a local month; ``day`` is its first."""
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=["store_view", "basis", "day", "measure", "currency"],
-                name="guestlist_figures_month_once",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.measure} {self.amount}"

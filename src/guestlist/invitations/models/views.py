@@ -1,0 +1,52 @@
+"""How staff like to look at the list of invitations: filters under a name, and which columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Q
+
+from guestlist.customers.models import User
+
+if TYPE_CHECKING:
+    from guestlist.stores.actors import Actor
+
+
+class SavedFilterQuerySet(models.QuerySet["SavedFilter"]):
+    """Saved filters, narrowed."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Keep a staff member's own, and what others share."""
+        return self.filter(Q(user=actor.id) | Q(is_shared=True))
+
+
+class SavedFilter(models.Model):
+    """A filter and an order of the list, as the query of its address, under a name that its maker gave it.
+
+    Whom it is shared with sees what the filter finds among what they may see.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000)
+    is_shared = models.BooleanField(default=False)
+
+    objects = SavedFilterQuerySet.as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "name"], name="guestlist_saved_filter_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GridColumns(models.Model):
+    """Which columns of the list a staff member wants to see, by their codes; without a row all."""
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    columns = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return ", ".join(self.columns)
