@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from guestlist.customers import grants
-from guestlist.invitations.actions import tasks
+from guestlist.invitations.actions import snapshots, tasks
 from guestlist.invitations.models import SavedFilter, Task, TaskKind, TaskRow, TaskState
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from tests import make, races
@@ -286,10 +286,10 @@ def test_rows_go_when_a_task_was_over_long_ago_and_what_nobody_confirms_is_given
     tasks.confirm(task=done, actor=SYSTEM, now=make.NOW)
     worked(handler)
 
-    assert tasks.forget_old(now=LATER + datetime.timedelta(days=29)) == 0
+    assert snapshots.forget_old(now=LATER + datetime.timedelta(days=29)) == 0
     waiting.refresh_from_db()
     assert waiting.state == TaskState.READY
-    assert tasks.forget_old(now=LATER + datetime.timedelta(days=91)) == 23
+    assert snapshots.forget_old(now=LATER + datetime.timedelta(days=91)) == 23
 
     waiting.refresh_from_db()
     assert (waiting.state, waiting.skipped) == (TaskState.STOPPED, {tasks.NOT_REACHED: 23})

@@ -144,10 +144,10 @@ def may_invite(customer: Customer, config: Invitations) -> bool:
 def group_for(invitation: Invitation | None, *, store_view: StoreView, config: Invitations) -> CustomerGroup:
     """Return the group of a new customer.
 
-    Staff's invitation: the group they chose. A customer's: the inviter's group now, where the option says so and friends
-    may get it. Otherwise the store view's default.
+    The group that staff chose for it, whoever invited. Else for a customer's: the inviter's group now, where the option
+    says so and friends may get it. Otherwise the store view's default.
     """
-    if invitation is not None and invitation.inviter is None and invitation.group is not None:
+    if invitation is not None and invitation.group is not None:
         return invitation.group
     if invitation is not None and invitation.inviter is not None and config.referred_group == "inviter":
         group = invitation.inviter.group

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -149,19 +150,20 @@ def withdraw(*, message_ids: Collection[int], reason: str, now: datetime.datetim
 
     What a worker already holds is not touched here: its kind's check, right before sending, has the last word.
     """
-    waiting = Message.objects.select_for_update().filter(
-        pk__in=message_ids, state__in=(MessageState.READY, MessageState.HELD)
+    waiting = Message.objects.select_for_update(no_key=True).filter(
+        pk__any_of=set(message_ids), state__in=(MessageState.READY, MessageState.HELD)
     )
     rows = list(waiting.order_by("pk").values_list("pk", "sender", "send", "state", "tries"))
     ledger = counting.Ledger()
-    for _pk, sender_id, send_id, state, tries in rows:
+    for (sender_id, send_id, state, tries), amount in Counter(row[1:] for row in rows).items():
         ledger.moved(
             sender_id=sender_id,
             send_id=send_id,
             origin=counting.of_row(state, tries),
             target=Measure.WITHDRAWN,
+            amount=amount,
         )
-    Message.objects.filter(pk__in=[row[0] for row in rows]).update(
+    Message.objects.filter(pk__any_of={row[0] for row in rows}).update(
         state=MessageState.WITHDRAWN, code=reason, ended_at=now
     )
     ledger.write(now=now)

@@ -40,14 +40,18 @@ def withdraw_stopped(*, kinds: Iterable[Kind], now: datetime.datetime) -> int:
 
 def finish(*, now: datetime.datetime) -> int:
     """Mark the sends as finished of which nothing is on its way any more; returns how many."""
-    open_ones = list(Send.objects.filter(finished_at=None).values_list("pk", flat=True))
+    open_ones = dict(Send.objects.filter(finished_at=None).values_list("pk", "last_mail"))
     totals = counting.totals(send_ids=open_ones)
     done = [
         pk
         for pk, total in totals.items()
         if any(total.values()) and not any(total[measure] for measure in _ON_THEIR_WAY)
     ]
-    return Send.objects.filter(pk__in=done, finished_at=None).update(finished_at=now) if done else 0
+    # Not one that mails joined meanwhile.
+    return sum(
+        Send.objects.filter(pk=pk, finished_at=None, last_mail=open_ones[pk]).update(finished_at=now)
+        for pk in done
+    )
 
 
 class _OvertakenError(Exception):

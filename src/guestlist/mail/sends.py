@@ -78,6 +78,15 @@ def open_send(
     )
 
 
+def go_on(*, send: Send) -> None:
+    """Keep a send open for mails that join it, also when all others have left; call it where those are queued.
+
+    :raises SendIsOver: when it was stopped: nothing joins it any more.
+    """
+    if not Send.objects.filter(pk=send.pk, stopped_at=None).update(finished_at=None):
+        raise SendIsOver
+
+
 def pause(*, send: Send, actor: Actor, now: datetime.datetime) -> bool:
     """Let nothing more of a send leave until it is resumed; returns False when it was paused before.
 

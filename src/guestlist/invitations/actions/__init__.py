@@ -6,7 +6,6 @@ to be mailed lies in the outbox when they return.
 
 from guestlist.invitations.actions.batches import SINGLE_UP_TO, Sent, send_many
 from guestlist.invitations.actions.closing import (
-    Tally,
     cancel,
     decline,
     discard,
@@ -40,6 +39,7 @@ from guestlist.invitations.actions.judging import (
     Suppressed,
     Verdict,
 )
+from guestlist.invitations.actions.moves import Tally
 from guestlist.invitations.actions.ordering import record_order
 from guestlist.invitations.actions.sending import (
     AlreadyCustomer,

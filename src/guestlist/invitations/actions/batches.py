@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import F
 
-from guestlist.invitations.actions import sending
+from guestlist.invitations.actions import moves, sending
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Invitation
 from guestlist.mail import sends as bulk
@@ -20,7 +20,7 @@ from guestlist.stores.actors import Actor, ActorKind
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from guestlist.invitations.config import Invitations
     from guestlist.mail.config import Delivery
@@ -36,10 +36,19 @@ class Sent:
     """What became of each of many: done + the sum of skipped = how many there were."""
 
     done: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    """By refusal's code, how many were not sent."""
+    left: dict[int, str] = field(default_factory=dict)
+    """By id, the refusal's code of those that were not sent."""
     sends: list[Send] = field(default_factory=list)
     """The sends that they leave in, one for each store view; none where they leave by themselves."""
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """By refusal's code, how many were not sent."""
+        return Counter(self.left.values())
+
+    def leave(self, ones: Iterable[Invitation], code: str) -> None:
+        """Write down that these are not sent."""
+        self.left |= dict.fromkeys((one.pk for one in ones), code)
 
 
 def queue(
@@ -51,13 +60,18 @@ def queue(
     delivery: Delivery | None,
     ready_at: datetime.datetime,
     now: datetime.datetime,
+    send: Send | None = None,
 ) -> Send | None:
     """Put the mail of invitations of one store view into the outbox, as a send where there are options for it.
 
+    They join ``send`` where there is one already.
+
     :raises AlreadyOnItsWay, NoSender, NoTemplate: then nothing is queued; call it inside the transaction that needs it.
+    :raises SendIsOver: when the send that they are to join was stopped.
     """
-    send = None
-    if delivery is not None and invitations:
+    if send is not None and invitations:
+        bulk.go_on(send=send)
+    elif delivery is not None and invitations:
         view = invitations[0].store_view
         send = bulk.open_send(
             store_view=view,
@@ -79,12 +93,13 @@ def send_many(
     actor: Actor,
     configs: Mapping[int, Invitations],
     deliveries: Mapping[int, Delivery] | None = None,
+    joined: Mapping[int, Send] | None = None,
     now: datetime.datetime,
 ) -> Sent:
     """Send, or send again, each of the invitations, by the rules of :func:`resend`, in a few statements.
 
     ``configs`` and ``deliveries`` have the options of each store view, by its id. More than 20 become a send for each
-    store view; without ``deliveries`` none does.
+    store view; without ``deliveries`` none does. With ``joined`` all do, and go on with those sends, by store view.
     """
     sent = Sent()
     found = list(
@@ -95,22 +110,22 @@ def send_many(
         .select_related("store_view", "address")
         .order_by("pk")
     )
-    sent.skipped["not_found"] = len(set(ids)) - len(found)
+    sent.left |= dict.fromkeys(set(ids) - {one.pk for one in found}, moves.NOT_FOUND)
     ready = _mailable(_sendable(found, actor, configs, sent), actor, configs, sent, now)
-    watched = deliveries is not None and len(ready) > SINGLE_UP_TO
+    watched = joined is not None or len(ready) > SINGLE_UP_TO
     by_view: dict[int, list[Invitation]] = defaultdict(list)
     for one in ready:
         by_view[one.store_view_id].append(one)
     for view_id, members in by_view.items():
         delivery = deliveries[view_id] if deliveries is not None and watched else None
         try:
-            send = _sent_again(members, actor, configs[view_id], delivery, now)
+            begun = (joined or {}).get(view_id)
+            send = _sent_again(members, actor, configs[view_id], delivery, begun, now)
         except Refusal as refusal:
-            sent.skipped[refusal.code] += len(members)
+            sent.leave(members, refusal.code)
         else:
             sent.done += len(members)
             sent.sends += [send] if send else []
-    sent.skipped = +sent.skipped
     return sent
 
 
@@ -123,7 +138,7 @@ def _sendable(
             sending.require_permitted(one, actor)
             sending.require_sendable(one, actor, configs[one.store_view_id])
         except Refusal as refusal:
-            sent.skipped[refusal.code] += 1
+            sent.leave([one], refusal.code)
         else:
             sendable.append(one)
     return sendable
@@ -139,7 +154,7 @@ def _mailable(
     """Return those whose people are no customers and may be mailed; invitations of customers end."""
     joined = sending.became_customers(sendable, configs)
     sending.discard_joined(joined, actor=actor, now=now)
-    sent.skipped[sending.AlreadyCustomer.code] += len(joined)
+    sent.leave(joined, sending.AlreadyCustomer.code)
     ended = {one.pk for one in joined}
     blocked = {
         (website_id, one)
@@ -151,7 +166,7 @@ def _mailable(
     }
     rest = [one for one in sendable if one.pk not in ended]
     mailable = [one for one in rest if (one.website_id, bytes(one.address_hash or b"")) not in blocked]
-    sent.skipped[sending.NotMailable.code] += len(rest) - len(mailable)
+    sent.leave(set(rest) - set(mailable), sending.NotMailable.code)
     return mailable
 
 
@@ -161,6 +176,7 @@ def _sent_again(
     actor: Actor,
     config: Invitations,
     delivery: Delivery | None,
+    begun: Send | None,
     now: datetime.datetime,
 ) -> Send | None:
     members = sending.release_doubtful(members, now=now)
@@ -174,4 +190,5 @@ def _sent_again(
         delivery=delivery,
         ready_at=now,
         now=now,
+        send=begun,
     )

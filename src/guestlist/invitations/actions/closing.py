@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -11,6 +9,7 @@ from django.db.models import Q
 
 from guestlist.invitations import lifecycle, rules
 from guestlist.invitations.actions import moves, sending
+from guestlist.invitations.actions.moves import Tally
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import OPEN, WAITING, Channel, EventKind, Invitation, InvitationEvent
 from guestlist.mail import actions as mail
@@ -27,15 +26,6 @@ if TYPE_CHECKING:
 
 INVITEE = Actor(ActorKind.INVITEE)
 """Whoever holds the link; nothing else is known of them."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of each of many: done + the sum of skipped = how many there were."""
-
-    done: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    """By status code, or a refusal's code, of those that were left as they are."""
 
 
 @transaction.atomic
@@ -93,20 +83,8 @@ def never_again(*, website: Website, address_hash: bytes, now: datetime.datetime
 @transaction.atomic
 def discard_many(*, ids: Collection[int], actor: Actor, now: datetime.datetime) -> Tally:
     """End those of the invitations that are open and that the actor may discard, in a few statements."""
-    tally = Tally()
-    allowed = Invitation.objects.visible_to(actor, Permission.DISCARD).filter(pk__in=ids)
-    found = _locked(allowed.values_list("pk", flat=True))
-    tally.skipped["not_found"] = len(set(ids)) - len(found)
-    startable = lifecycle.origins(Status.DISCARDED, Reason.STAFF)
-    open_ones = [one for one in found if one.status in startable]
-    tally.skipped.update(one.status for one in found if one.status not in startable)
-    tally.skipped = +tally.skipped
-    moves.withdraw(open_ones, reason=Reason.STAFF, now=now)
-    moves.move(
-        open_ones, Status.DISCARDED, reason=Reason.STAFF, actor=actor, now=now, kind=EventKind.DISCARDED
-    )
-    tally.done = len(open_ones)
-    return tally
+    websites = actor.website_ids(Permission.DISCARD)
+    return moves.end_many(ids, reason=Reason.STAFF, websites=websites, actor=actor, now=now).hide(actor)
 
 
 @transaction.atomic

@@ -6,26 +6,60 @@ together, in the caller's transaction. For many it is the same in a few statemen
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from guestlist.invitations import blocks, figures, lifecycle
 from guestlist.invitations.actions import statements
 from guestlist.invitations.lifecycle import Reason, Status
-from guestlist.invitations.models import WAITING, Delivery, EventKind, Invitation, InvitationEvent
+from guestlist.invitations.models import OPEN, WAITING, Delivery, EventKind, Invitation, InvitationEvent
 from guestlist.mail import actions as mail
-from guestlist.stores.actors import SYSTEM
+from guestlist.stores import memory
+from guestlist.stores.actors import SYSTEM, NotPermitted
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from guestlist.customers.models import CustomerGroup
     from guestlist.stores.actors import Actor
     from guestlist.stores.models import StoreView
 
 _AT_ONCE = 500
+NOT_FOUND = "not_found"
+"""Why a row was skipped: there is no such invitation, or none that may be seen."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of each of many: done + the sum of skipped = how many there were."""
+
+    done: int = 0
+    left: dict[int, str] = field(default_factory=dict)
+    """By id, why it was left as it is: its status, or a refusal's code."""
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """By status or code, how many were left."""
+        return Counter(self.left.values())
+
+    def hide(self, actor: Actor) -> Self:
+        """Say of those that the actor may not even see that they are not there."""
+        refused = {pk for pk, code in self.left.items() if code == NotPermitted.code}
+        if refused:
+            seen = Invitation.objects.visible_to(actor).filter(pk__any_of=refused)
+            self.left |= dict.fromkeys(refused - set(seen.values_list("pk", flat=True)), NOT_FOUND)
+        return self
+
+    @classmethod
+    def of(cls, ids: Collection[int], changed: statements.Changed) -> Self:
+        """Return what a statement did, with those that it did not find."""
+        if changed.done + len(changed.left) == len(set(ids)):
+            return cls(changed.done, changed.left)
+        known = set(Invitation.objects.filter(pk__any_of=set(ids)).values_list("pk", flat=True))
+        return cls(changed.done, changed.left | dict.fromkeys(set(ids) - known, NOT_FOUND))
 
 
 def local_day(store_view: StoreView, now: datetime.datetime) -> datetime.date:
@@ -137,6 +171,63 @@ def leave_many(
         details=details,
     )
     return set(moved)
+
+
+def end_many(
+    ids: Collection[int],
+    *,
+    reason: Reason,
+    websites: Collection[int] | None,
+    actor: Actor,
+    now: datetime.datetime,
+) -> Tally:
+    """Discard those of these websites (None: all) that are open: `move` for a great many, in a few statements.
+
+    Their queued mail is withdrawn. Call it inside a transaction.
+    """
+    changed = statements.end(
+        ids,
+        origins=lifecycle.origins(Status.DISCARDED, reason),
+        reason=reason,
+        websites=websites,
+        actor=actor,
+        at=now,
+    )
+    # The invitations are locked first and the mails after them, as everybody does.
+    if changed.mails:
+        mail.withdraw(message_ids=changed.mails, reason=reason, now=now)
+    views = memory.store_views({view_id for view_id, _day in changed.groups})
+    ledger = figures.Ledger()
+    for (view_id, sent_day), amount in changed.groups.items():
+        ledger.add_many(
+            view_id,
+            f"{Status.DISCARDED}.{reason}",
+            event_day=local_day(views[view_id], now),
+            sent_day=sent_day,
+            amount=amount,
+        )
+    ledger.write()
+    return Tally.of(ids, changed)
+
+
+def regroup_many(
+    ids: Collection[int],
+    *,
+    group: CustomerGroup | None,
+    websites: Collection[int] | None,
+    actor: Actor,
+    now: datetime.datetime,
+) -> Tally:
+    """Give those of these websites (None: all) that are open another group (None: as configured), in one statement."""
+    changed = statements.regroup(
+        ids,
+        origins=OPEN,
+        group_id=group.pk if group else None,
+        websites=websites,
+        actor=actor,
+        at=now,
+    )
+    return Tally.of(ids, changed)
 
 
 def _update(members: list[Invitation], origin: Status, values: dict[str, Any]) -> None:

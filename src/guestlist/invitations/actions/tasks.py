@@ -10,7 +10,6 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
@@ -32,10 +31,6 @@ log = logging.getLogger(__name__)
 
 NOT_REACHED = "not_reached"
 """Why a row was skipped: the task was stopped before it came to it."""
-KEPT = timedelta(days=90)
-"""For how long after its end it can be looked up what became of each row of a task."""
-FORGOTTEN_AT_ONCE = 5_000
-_CONFIRMED_WITHIN = timedelta(days=30)
 _LONGEST = 0.25
 """Seconds that a piece is to take: half of what a transaction may, for a machine that is busy."""
 
@@ -258,21 +253,13 @@ def skip(task: Task, reasons: Mapping[int, str]) -> None:
         task.skipped[reason] = task.skipped.get(reason, 0) + len(ids)
 
 
-def forget_old(*, now: datetime.datetime) -> int:
-    """Give up what nobody confirmed for a month, and delete rows of tasks that were over for three; returns how many.
-
-    How many were done and skipped stays.
-    """
-    for task in Task.objects.filter(state=TaskState.READY, touched_at__lt=now - _CONFIRMED_WITHIN):
-        with suppress(TaskIsOver):
-            stop(task=task, actor=SYSTEM, now=now)
-    over = Task.objects.filter(ended_at__lt=now - KEPT)
-    rows = TaskRow.objects.filter(task__in=over).order_by("task", "invitation")
-    ids = list(rows.values_list("task", "invitation")[:FORGOTTEN_AT_ONCE])
-    for task_id in sorted({one for one, _invitation in ids}):
-        last = max(invitation for one, invitation in ids if one == task_id)
-        TaskRow.objects.filter(task=task_id, invitation__lte=last).delete()
-    return len(ids)
+def may_switch(task: Task, actor: Actor) -> bool:
+    """Tell whether the actor may confirm, pause and stop the task, which they can see."""
+    try:
+        _require(TaskKind(task.kind), task.website_id, actor)
+    except NotPermitted:
+        return False
+    return True
 
 
 def _require(kind: TaskKind, website_id: int | None, actor: Actor) -> None:

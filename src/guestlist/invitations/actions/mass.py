@@ -1,0 +1,214 @@
+"""What is done to many invitations in the background: to all that match a filter, or to more than a request takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from guestlist.customers.models import CustomerGroup
+from guestlist.invitations import finding, parts
+from guestlist.invitations.actions import batches, moves, snapshots, tasks
+from guestlist.invitations.actions.moves import Tally
+from guestlist.invitations.actions.snapshots import Snapshot
+from guestlist.invitations.config import Invitations
+from guestlist.invitations.filters import Filter
+from guestlist.invitations.finding import Search
+from guestlist.invitations.lifecycle import Reason
+from guestlist.invitations.models import Invitation, TaskKind, TaskRow, TaskState
+from guestlist.mail.config import Delivery
+from guestlist.mail.models import Send
+from guestlist.refusal import Refusal
+from guestlist.stores import config
+from guestlist.stores.actors import NotPermitted, Permission
+from guestlist.stores.models import StoreView, Website
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Sequence
+
+    from guestlist.invitations.models import Task
+    from guestlist.stores.actors import Actor
+
+GROUP, SENDS = "group", "sends"
+"""In a task's settings: the id of the group to give (None: as configured); the ids of its sends, by store view."""
+GROUP_GONE = "group_gone"
+"""Why a row was skipped: the group to give is there no more."""
+
+
+class NothingSelected(Refusal):
+    """There is nothing that the task could be about."""
+
+    code = "nothing_selected"
+    message = _("No invitation matches any more, so there is nothing to do.")
+
+
+@transaction.atomic
+def change_group(
+    *, ids: Collection[int], group: CustomerGroup | None, actor: Actor, now: datetime.datetime
+) -> Tally:
+    """Give those that are open, and that the actor may add to, the group that their people get (None: as configured)."""
+    websites = actor.website_ids(Permission.ADD)
+    return moves.regroup_many(ids, group=group, websites=websites, actor=actor, now=now).hide(actor)
+
+
+@transaction.atomic
+def open_for(
+    *,
+    kind: TaskKind,
+    chosen: Filter | None = None,
+    ids: Collection[int] = (),
+    group: CustomerGroup | None = None,
+    actor: Actor,
+    now: datetime.datetime,
+) -> Task:
+    """Open a task for all that match a filter, or for ids; ready to be confirmed at once where they are few.
+
+    Days of the filter are those of ``now``'s time zone. ``group`` is what `TaskKind.CHANGE_GROUP` gives.
+
+    :raises NotPermitted: when the actor may do this nowhere.
+    :raises NothingSelected: when it is known at once that there are none.
+    """
+    handler = next(one for one in HANDLERS if one.kind == kind)
+    extra: dict[str, Any] = {}
+    if kind == TaskKind.CHANGE_GROUP:
+        extra[GROUP] = group.pk if group else None
+    if chosen is not None:
+        extra |= snapshots.settings_of(chosen, now=now)
+    task = tasks.open_task(
+        kind=kind,
+        settings=extra,
+        actor=actor,
+        now=now,
+        website=_website(chosen) if chosen is not None else None,
+    )
+    if chosen is None:
+        snapshots.write_ids(task, ids)
+    elif _are_few(chosen, actor, now):
+        while handler.prepare(task, now=now):
+            pass
+    else:
+        return task
+    if not task.total:
+        raise NothingSelected
+    task.state, task.cursor = TaskState.READY, 0
+    task.save()
+    return task
+
+
+def _website(chosen: Filter) -> Website | None:
+    if chosen.website is not None:
+        return Website.objects.filter(pk=chosen.website).first()
+    return Website.objects.filter(store_views=chosen.store_view).first() if chosen.store_view else None
+
+
+def _are_few(chosen: Filter, actor: Actor, now: datetime.datetime) -> bool:
+    """Tell whether they are written down as soon as they are asked for."""
+    search = Search(chosen, actor.website_ids(Permission.VIEW), now)
+    return parts.are_few() or search.gathered(finding.GATHERED, with_email=False) is not None
+
+
+class _OfRows:
+    """What all kinds of mass actions have in common: the snapshot, and going through its rows."""
+
+    kind: TaskKind
+
+    def __init__(self, *, least: int, most: int) -> None:
+        """Take so many at a time."""
+        self._snapshot = Snapshot()
+        self._pace = tasks.Pace(least=least, most=most)
+
+    def prepare(self, task: Task, *, now: datetime.datetime) -> bool:  # noqa: ARG002 - as the protocol has it
+        """Write down what the task is about."""
+        return self._snapshot.take(task)
+
+    def run(self, task: Task, *, actor: Actor, now: datetime.datetime) -> bool:
+        """Do the next ones, each with a verdict of this moment."""
+        with self._pace as size:
+            rows = TaskRow.objects.filter(task=task, invitation__gt=task.cursor).order_by("invitation")
+            ids = list(rows.values_list("invitation", flat=True)[:size])
+            if not ids:
+                return False
+            done, left = self._do(task, ids, actor, now)
+            tasks.skip(task, left)
+        task.done += done
+        task.cursor = ids[-1]
+        return len(ids) == size
+
+    def _do(
+        self, task: Task, ids: Sequence[int], actor: Actor, now: datetime.datetime
+    ) -> tuple[int, dict[int, str]]:
+        """Do these; returns how many were done, and why each of the others was not."""
+        raise NotImplementedError
+
+
+class Discarding(_OfRows):
+    """Discards what is still open."""
+
+    kind = TaskKind.DISCARD
+
+    def _do(
+        self,
+        task: Task,  # noqa: ARG002
+        ids: Sequence[int],
+        actor: Actor,
+        now: datetime.datetime,
+    ) -> tuple[int, dict[int, str]]:
+        websites = actor.website_ids(Permission.DISCARD)
+        tally = moves.end_many(ids, reason=Reason.STAFF, websites=websites, actor=actor, now=now)
+        return tally.done, tally.left
+
+
+class Regrouping(_OfRows):
+    """Gives what is still open another group."""
+
+    kind = TaskKind.CHANGE_GROUP
+
+    def _do(
+        self, task: Task, ids: Sequence[int], actor: Actor, now: datetime.datetime
+    ) -> tuple[int, dict[int, str]]:
+        group = CustomerGroup.objects.filter(pk=task.settings[GROUP]).first()
+        if group is None and task.settings[GROUP] is not None:
+            return 0, dict.fromkeys(ids, GROUP_GONE)
+        websites = actor.website_ids(Permission.ADD)
+        tally = moves.regroup_many(ids, group=group, websites=websites, actor=actor, now=now)
+        return tally.done, tally.left
+
+
+class Sending(_OfRows):
+    """Sends, or sends again, in one send for each store view: its id is kept, so that the next piece joins it."""
+
+    kind = TaskKind.SEND
+
+    def _do(
+        self, task: Task, ids: Sequence[int], actor: Actor, now: datetime.datetime
+    ) -> tuple[int, dict[int, str]]:
+        views = list(
+            StoreView.objects.select_related("website").filter(
+                pk__in=Invitation.objects.filter(pk__any_of=set(ids)).values("store_view")
+            )
+        )
+        begun: dict[str, int] = task.settings.get(SENDS, {})
+        sends = Send.objects.in_bulk(begun.values())
+        sent = batches.send_many(
+            ids=ids,
+            actor=actor,
+            configs=config.resolve_each(Invitations, views),
+            deliveries=config.resolve_each(Delivery, views) if task.total > batches.SINGLE_UP_TO else None,
+            joined={int(view): sends[pk] for view, pk in begun.items() if pk in sends},
+            now=now,
+        )
+        task.settings[SENDS] = begun | {str(one.store_view_id): one.pk for one in sent.sends}
+        # Those of websites where the right is gone were there when somebody asked.
+        gone = (pk for pk, code in sent.left.items() if code == moves.NOT_FOUND)
+        hidden = Invitation.objects.filter(pk__any_of=set(gone)).values_list("pk", flat=True)
+        return sent.done, sent.left | dict.fromkeys(hidden, NotPermitted.code)
+
+
+HANDLERS: tuple[_OfRows, ...] = (
+    Discarding(least=200, most=5_000),
+    Sending(least=50, most=1_000),
+    Regrouping(least=200, most=5_000),
+)
+"""What is done to rows of a snapshot."""
