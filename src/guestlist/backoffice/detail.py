@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from guestlist.backoffice import access, listing
-from guestlist.customers.models import Customer, User
+from guestlist.customers.models import Customer, CustomerGroup, User
 from guestlist.invitations import actions, config
 from guestlist.invitations import message as words
 from guestlist.invitations.lifecycle import MoveNotAllowed, Reason, Status
@@ -233,7 +233,7 @@ def _asked(request: HttpRequest, invitation: Invitation, **said: Any) -> HttpRes
 
 def _steps(invitation: Invitation, staff: Staff) -> list[Step]:
     events = list(InvitationEvent.objects.filter(invitation=invitation).order_by("-pk")[:_EVENTS])
-    names = _names(events, staff)
+    names, groups = _names(events, staff), _groups(events)
     kinds, reasons, statuses = dict(EventKind.choices), dict(Reason.choices), dict(Status.choices)
     return [
         Step(
@@ -241,12 +241,22 @@ def _steps(invitation: Invitation, staff: Staff) -> list[Step]:
             label=str(kinds.get(event.kind, event.kind)),
             actor=names.get((event.actor_kind, event.actor_id), str(ActorKind(event.actor_kind).label)),
             reason=str(reasons.get(event.reason, event.reason)) if event.reason != event.kind else "",
-            origin=str(statuses.get(event.origin or "", "")),
-            target=str(statuses.get(event.target or "", "")),
+            origin=groups.get((event.pk, "from"), str(statuses.get(event.origin or "", ""))),
+            target=groups.get((event.pk, "to"), str(statuses.get(event.target or "", ""))),
             answer=" ".join(str(event.detail[key]) for key in ("code", "answer") if event.detail.get(key)),
         )
         for event in events
     ]
+
+
+def _groups(events: Sequence[InvitationEvent]) -> dict[tuple[int, str], str]:
+    """Return from and to which group it was changed, by the event's id."""
+    changed = [event for event in events if event.kind == EventKind.GROUP_CHANGED]
+    ends = {(event.pk, end): event.detail.get(end) for event in changed for end in ("from", "to")}
+    known = CustomerGroup.objects.in_bulk({pk for pk in ends.values() if pk}) if ends else {}
+    return {
+        key: str(known.get(pk, _("deleted group"))) if pk else _("As configured") for key, pk in ends.items()
+    }
 
 
 def _names(events: Sequence[InvitationEvent], staff: Staff) -> dict[tuple[str, int | None], str]:

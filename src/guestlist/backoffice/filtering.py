@@ -14,6 +14,7 @@ from guestlist.customers.models import Customer, CustomerGroup
 from guestlist.invitations import filters
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Delivery
+from guestlist.mail.models import Send
 from guestlist.occasions.models import Occasion
 
 if TYPE_CHECKING:
@@ -83,21 +84,37 @@ class FilterForm(forms.Form):
             if self.sort:
                 rest["sort"] = self.sort
             label = self.fields[name].label
-            chips.append({"label": label, "value": self._said(name, value), "without": rest})
+            said = self._said(name, value)
+            chips.append({"label": label, "value": said or value, "without": rest, "is_gone": said is None})
         return chips
 
-    def _said(self, name: str, value: str) -> str:
+    def _said(self, name: str, value: str) -> str | None:
+        """Return how a value reads; None where it stands for something that is gone, or not theirs to see."""
         field = self.fields[name]
         if isinstance(field, forms.ChoiceField):
-            return str(dict(field.choices).get(value, value))  # type: ignore[arg-type]
+            label = dict(field.choices).get(value)  # type: ignore[arg-type]
+            if label is None and name == "occasion":
+                return self._occasion(value)
+            return None if label is None else str(label)
         if isinstance(field, forms.DateField):
             return formats.date_format(field.to_python(value), pgettext("date format", "j M Y"))  # type: ignore[arg-type]
         if value == filters.NONE:
             return _("Staff") if name == "inviter" else _("nobody yet")
+        return self._found(name, value)
+
+    def _found(self, name: str, value: str) -> str | None:
+        """Return how a customer or a send reads by its id; other values as they are."""
         if name in {"inviter", "invitee"} and value.isdigit():
             known = Customer.objects.visible_to(self.staff.actor).filter(pk=value).first()
-            return str(known) if known else value
+            return str(known) if known else None
+        if name == "send" and not Send.objects.visible_to(self.staff.actor).filter(pk=value).exists():
+            return None
         return value
+
+    def _occasion(self, value: str) -> str | None:
+        """Return the title of an occasion that the form does not offer: of a customer, or an old one."""
+        found = Occasion.objects.visible_to(self.staff.actor).filter(pk=value).first()
+        return str(found) if found else None
 
 
 def _groups() -> list[tuple[str, str]]:

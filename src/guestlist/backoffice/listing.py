@@ -10,16 +10,15 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
-from guestlist.backoffice import access, places
+from guestlist.backoffice import access, columns, places
 from guestlist.backoffice.filtering import FilterForm
 from guestlist.invitations import estimates, filters
 from guestlist.invitations.estimates import Amount
 from guestlist.invitations.filters import Filter
 from guestlist.invitations.finding import Search
-from guestlist.invitations.models import Invitation
+from guestlist.invitations.models import Invitation, SavedFilter
 from guestlist.invitations.parts import Order, Sort
 from guestlist.invitations.walking import Page
 from guestlist.stores.actors import Permission
@@ -28,23 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SIZE = 50
+_SAVED = 100
+"""Most saved filters that are offered beside the list; the page of saved filters has all."""
 _LAST = "last"
 
 _DESCENDING = {Sort.ID: True, Sort.EMAIL: False, Sort.SENT: True, Sort.REGISTERED: True}
 """Which way a column is sorted when its head is pressed."""
-_COLUMNS = (
-    (Sort.ID, gettext_lazy("ID")),
-    (Sort.EMAIL, gettext_lazy("Email")),
-    (None, gettext_lazy("Invitee")),
-    (None, gettext_lazy("Inviter")),
-    (Sort.SENT, pgettext_lazy("column", "Sent")),
-    (Sort.REGISTERED, pgettext_lazy("column", "Registered")),
-    (None, gettext_lazy("Status")),
-    (None, gettext_lazy("Delivery")),
-    (None, gettext_lazy("Valid website")),
-    (None, gettext_lazy("Invitee group")),
-    (None, gettext_lazy("Occasion")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +61,17 @@ def listing(request: HttpRequest) -> HttpResponse:
     shown = Page([]) if problem else _page(search, order, request.GET)
     rows = loaded(shown.ids)
     form = FilterForm(staff, request.GET, problem)
+    shown_columns = columns.of(staff.actor.id)
     context = {
         **access.context(request),
         "title": _("Invitations"),
         "form": form,
         "chips": form.chips(chosen),
         "rows": rows,
-        "headings": [_heading(column, label, order, request.GET) for column, label in _COLUMNS],
+        "headings": [_heading(one.sort, one.label, order, request.GET) for one in shown_columns],
+        "columns": {one.code for one in shown_columns},
+        "optional": columns.OPTIONAL,
+        "saved": SavedFilter.objects.visible_to(staff.actor).order_by("name", "pk")[:_SAVED],
         "amount": _amount(search, shown),
         "look_on": _look_on(shown, request.GET),
         "is_empty": not (rows or chosen or problem or shown.looked_until)

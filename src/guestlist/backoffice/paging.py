@@ -25,7 +25,7 @@ class Page[M: Model]:
 
 def page[M: Model](queryset: QuerySet[M], query: Mapping[str, Any], *, size: int) -> Page[M]:
     """Return the page, newest first, that the parameters ``after`` or ``before`` ask for, in one query; else the first."""
-    after, before = _id(query.get("after")), _id(query.get("before"))
+    after, before = number(query.get("after")), number(query.get("before"))
     backwards = after is None and before is not None
     if after is not None:
         queryset = queryset.filter(pk__lt=after)
@@ -45,7 +45,7 @@ def page[M: Model](queryset: QuerySet[M], query: Mapping[str, Any], *, size: int
     )
 
 
-def _id(text: Any) -> int | None:  # noqa: ANN401 - whatever somebody sent
-    """Return an id; what cannot be one is none, which shows the first page."""
+def number(text: Any) -> int | None:  # noqa: ANN401 - whatever somebody sent
+    """Return an id from an address; what cannot be one is none, which shows the first page."""
     text = str(text or "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None

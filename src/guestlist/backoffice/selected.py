@@ -1,24 +1,34 @@
-"""What is done to the selected rows of the grid: asked first, then counted."""
+"""What is done to the selected rows of the grid, or to all that match: asked first, then counted.
+
+A selection that fits a request is done in it; all others become a task, whose page asks and tells how it goes.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from guestlist.backoffice import access, announcing, detail, listing
+from guestlist.backoffice.labels import REASONS
+from guestlist.customers.models import CustomerGroup
 from guestlist.invitations import actions
+from guestlist.invitations.actions import mass
 from guestlist.invitations.config import Invitations
+from guestlist.invitations.filters import Filter
 from guestlist.invitations.lifecycle import Status
-from guestlist.invitations.models import WAITING, Invitation
+from guestlist.invitations.models import NEEDED, WAITING, Invitation, TaskKind
 from guestlist.mail.config import Delivery
+from guestlist.refusal import Refusal
 from guestlist.stores import config
 from guestlist.stores.actors import Permission
 
@@ -30,24 +40,73 @@ if TYPE_CHECKING:
     from guestlist.mail.models import Send
 
 MOST = 1000
+"""Most rows that are done in a request."""
 _DIGITS = 18
 """Most digits of an id that surely fit into the database's."""
-_PERMISSIONS = {"discard": (Permission.DISCARD,), "send": (Permission.SEND, Permission.RESEND)}
-
-REASONS = {
-    Status.NOT_SENT.value: gettext_lazy("not sent yet"),
-    Status.ACCEPTED.value: gettext_lazy("already accepted"),
-    Status.DISCARDED.value: gettext_lazy("already discarded"),
-    "not_found": gettext_lazy("not yours, or gone"),
-    "move_not_allowed": gettext_lazy("already accepted"),
-    "already_on_its_way": gettext_lazy("already on its way"),
-    "already_customer": gettext_lazy("already a customer, and discarded"),
-    "not_mailable": gettext_lazy("not to be mailed"),
-    "not_permitted": gettext_lazy("not permitted to you"),
-    "no_sender": gettext_lazy("without a sender identity"),
-    "no_template": gettext_lazy("without a mail template"),
+_ACTIONS = {
+    "discard": TaskKind.DISCARD,
+    "send": TaskKind.SEND,
+    "change_group": TaskKind.CHANGE_GROUP,
 }
-"""Why a row was left as it is, by the action's code, as the end of "3 …"."""
+CONFIGURED = "configured"
+"""What the form calls no group of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants done, and to which rows: all that match the filter that was looked at, or those selected."""
+
+    action: str
+    ids: list[int]
+    is_all: bool
+    back: str
+    group: str
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Wish:
+        """Return what a form asks for."""
+        return cls(
+            request.POST.get("action", ""),
+            _ids(request.POST.getlist("id")),
+            "all" in request.POST,
+            request.POST.get("back", ""),
+            request.POST.get("group", ""),
+        )
+
+    @property
+    def kind(self) -> TaskKind:
+        """What it is as a task."""
+        return _ACTIONS[self.action]
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is too much for a request."""
+        return self.is_all or len(self.ids) > MOST
+
+    @property
+    def must_ask(self) -> bool:
+        """Whether something is to be chosen first."""
+        return self.kind == TaskKind.CHANGE_GROUP
+
+    def chosen_group(self) -> CustomerGroup | None:
+        """Return the group to give; None is as configured.
+
+        :raises NoGroup: when none was chosen.
+        """
+        if self.kind != TaskKind.CHANGE_GROUP or self.group == CONFIGURED:
+            return None
+        pk = next(iter(_ids([self.group])), 0)
+        group = CustomerGroup.objects.filter(pk=pk).first()
+        if group is None:
+            raise NoGroup
+        return group
+
+
+class NoGroup(Refusal):
+    """No group was chosen, or one that is there no more."""
+
+    code = "no_group"
+    message = gettext_lazy("Choose a group.")
 
 
 @require_POST
@@ -55,23 +114,24 @@ def selected(request: HttpRequest) -> HttpResponse:
     """Say what would happen to the selected invitations; once confirmed, do it and say what happened."""
     staff = access.of(request)
     staff.require(Permission.VIEW)
-    action = request.POST.get("action", "")
-    back = request.POST.get("back", "")
-    ids = _ids(request.POST.getlist("id"))
-    if action not in _PERMISSIONS or not any(staff.may(one) for one in _PERMISSIONS[action]):
-        messages.error(request, _("You have no permission for this."))
-        return HttpResponseRedirect(listing.address_of(back))
-    if not ids:
-        messages.warning(request, _("Select at least one invitation first."))
-        return HttpResponseRedirect(listing.address_of(back))
-    if len(ids) > MOST:
-        said = _("Select at most %(max)s invitations at a time; these were %(count)s.")
-        messages.error(request, said % {"max": MOST, "count": len(ids)})
-        return HttpResponseRedirect(listing.address_of(back))
-    if "confirmed" not in request.POST:
-        return _asked(request, staff, action, ids, back)
-    _do(request, staff, action, ids)
-    return HttpResponseRedirect(listing.address_of(back))
+    wish = Wish.of(request)
+    is_confirmed = "confirmed" in request.POST
+    try:
+        if wish.action not in _ACTIONS or not any(staff.may(one) for one in NEEDED[wish.kind]):
+            messages.error(request, _("You have no permission for this."))
+        elif not (wish.ids or wish.is_all):
+            messages.warning(request, _("Select at least one invitation first."))
+        elif wish.is_task and (is_confirmed or not wish.must_ask):
+            return HttpResponseRedirect(reverse("admin:task", args=[_opened(staff, wish)]))
+        elif not is_confirmed:
+            return _asked(request, staff, wish)
+        else:
+            _do(request, staff, wish)
+    except NoGroup as refusal:
+        return _asked(request, staff, wish, refusal)
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return HttpResponseRedirect(listing.address_of(wish.back))
 
 
 def _ids(texts: Iterable[str]) -> list[int]:
@@ -81,45 +141,75 @@ def _ids(texts: Iterable[str]) -> list[int]:
     return list(dict.fromkeys(int(text) for text in fitting))
 
 
-def _asked(request: HttpRequest, staff: Staff, action: str, ids: list[int], back: str) -> HttpResponse:
-    now = timezone.now()
+def _opened(staff: Staff, wish: Wish) -> int:
+    """Open a task for what is too much for a request; returns its id.
+
+    :raises Refusal: when the filter cannot be used, no group was chosen, or nothing matches.
+    """
+    now = timezone.now().astimezone(staff.zone)
+    task = mass.open_for(
+        kind=wish.kind,
+        chosen=Filter.from_query(QueryDict(wish.back)) if wish.is_all else None,
+        ids=wish.ids,
+        group=wish.chosen_group(),
+        actor=staff.actor,
+        now=now,
+    )
+    return task.pk
+
+
+def _asked(request: HttpRequest, staff: Staff, wish: Wish, problem: Refusal | None = None) -> HttpResponse:
+    titles = {
+        "discard": _("Discard the selected invitations?"),
+        "send": _("Send the selected invitations?"),
+        "change_group": _("Change the group of the selected invitations?"),
+    }
+    ready, left = ([], Counter[str]()) if wish.is_task else _sorted_out(staff, wish)
+    context: dict[str, Any] = {
+        **access.context(request),
+        "title": _("Change the group of all that match?") if wish.is_all else titles[wish.action],
+        "wish": wish,
+        "ready": ready,
+        "left": _said(left),
+        "now": timezone.now(),
+        "cancel": listing.address_of(wish.back),
+        "problem": problem,
+    }
+    if wish.must_ask:
+        groups = CustomerGroup.objects.order_by("name", "pk").values_list("pk", "name")
+        context["groups"] = [(CONFIGURED, _("As configured")), *((str(pk), name) for pk, name in groups)]
+    if wish.action == "send" and len(ready) > actions.SINGLE_UP_TO:
+        chosen = {one.store_view_id for one in ready}
+        hours = announcing.hours_of(view for view in staff.store_views if view.pk in chosen)
+        context["note"] = announcing.announced(len(ready), hours)
+    status = 200 if problem is None else 422
+    return render(request, "backoffice/confirm_selected.html", context, status=status)
+
+
+def _sorted_out(staff: Staff, wish: Wish) -> tuple[list[Invitation], Counter[str]]:
+    """Return those that it can be done to, as far as the page can tell, and why how many of the others are left."""
     found = list(
         Invitation.objects.visible_to(staff.actor)
-        .filter(pk__in=ids)
+        .filter(pk__in=wish.ids)
         .select_related("address")
         .order_by("-pk")
     )
-    left = Counter({"not_found": len(ids) - len(found)})
+    left = Counter({"not_found": len(wish.ids) - len(found)})
     ready: list[Invitation] = []
     for one in found:
-        code = _why_not(one, staff, action)
+        code = _why_not(one, staff, wish.action)
         if code:
             left[code] += 1
         else:
             ready.append(one)
-    titles = {"discard": _("Discard the selected invitations?"), "send": _("Send the selected invitations?")}
-    context = {
-        **access.context(request),
-        "title": titles[action],
-        "action": action,
-        "ids": ids,
-        "back": back,
-        "ready": ready,
-        "left": _said(left),
-        "now": now,
-        "cancel": listing.address_of(back),
-    }
-    if action == "send" and len(ready) > actions.SINGLE_UP_TO:
-        chosen = {one.store_view_id for one in ready}
-        hours = announcing.hours_of(view for view in staff.store_views if view.pk in chosen)
-        context["note"] = announcing.announced(len(ready), hours)
-    return render(request, "backoffice/confirm_selected.html", context)
+    return ready, left
 
 
 def _why_not(invitation: Invitation, staff: Staff, action: str) -> str:
     """Return why the action will leave this row, as far as the page can tell; the action itself decides."""
-    if action == "discard":
-        if not staff.actor.may(Permission.DISCARD, invitation.website_id):
+    if action != "send":
+        needed = Permission.DISCARD if action == "discard" else Permission.ADD
+        if not staff.actor.may(needed, invitation.website_id):
             return "not_permitted"
         return "" if invitation.is_open else str(invitation.status)
     needed = Permission.SEND if invitation.status == Status.NOT_SENT else Permission.RESEND
@@ -132,29 +222,38 @@ def _why_not(invitation: Invitation, staff: Staff, action: str) -> str:
     return "" if detail.can_send(invitation) else "not_mailable"
 
 
-def _do(request: HttpRequest, staff: Staff, action: str, ids: list[int]) -> None:
-    now = timezone.now()
+def _do(request: HttpRequest, staff: Staff, wish: Wish) -> None:
+    now, count = timezone.now(), len(wish.ids)
     sends: list[Send] = []
-    if action == "discard":
-        tally = actions.discard_many(ids=ids, actor=staff.actor, now=now)
-        done, skipped = tally.done, tally.skipped
+    tally: actions.Tally | actions.Sent
+    if wish.action == "discard":
+        tally = actions.discard_many(ids=wish.ids, actor=staff.actor, now=now)
         said = ngettext(
             "%(done)s of %(count)s invitation discarded%(rest)s.",
             "%(done)s of %(count)s invitations discarded%(rest)s.",
-            len(ids),
+            count,
+        )
+    elif wish.action == "change_group":
+        tally = mass.change_group(ids=wish.ids, group=wish.chosen_group(), actor=staff.actor, now=now)
+        said = ngettext(
+            "%(done)s of %(count)s invitation now has the group “%(group)s”%(rest)s.",
+            "%(done)s of %(count)s invitations now have the group “%(group)s”%(rest)s.",
+            count,
         )
     else:
-        sent = _send(staff, ids, now)
-        done, skipped, sends = sent.done, sent.skipped, sent.sends
+        tally = sent = _send(staff, wish.ids, now)
+        sends = sent.sends
         said = ngettext(
             "%(done)s of %(count)s invitation on its way%(rest)s.",
             "%(done)s of %(count)s invitations on their way%(rest)s.",
-            len(ids),
+            count,
         )
-    rest = "".join(f", {one}" for one in _said(skipped))
-    level = messages.SUCCESS if done == len(ids) else messages.WARNING
-    text = said % {"done": done, "count": len(ids), "rest": rest}
-    messages.add_message(request, level, announcing.linked(text, sends))
+    rest = "".join(f", {one}" for one in _said(tally.skipped))
+    level = messages.SUCCESS if tally.done == count else messages.WARNING
+    values = {"done": tally.done, "count": count, "rest": rest}
+    if wish.action == "change_group":
+        values["group"] = str(wish.chosen_group() or _("As configured"))
+    messages.add_message(request, level, announcing.linked(said % values, sends))
 
 
 def _send(staff: Staff, ids: list[int], now: datetime.datetime) -> actions.Sent:

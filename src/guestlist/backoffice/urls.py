@@ -10,9 +10,11 @@ from guestlist.backoffice import (
     detail,
     health,
     listing,
+    saved,
     selected,
     sends,
     suppressions,
+    tasks,
     template_editing,
     trial_mails,
 )
@@ -22,11 +24,20 @@ _views = [
     path("invitations/", site.admin_view(listing.listing), name="invitations"),
     path("invitations/add/", site.admin_view(adding.add), name="invitations_add"),
     path("invitations/selected/", site.admin_view(selected.selected), name="invitations_selected"),
+    path("invitations/filters/", site.admin_view(saved.filters), name="saved_filters"),
+    path("invitations/filters/<int:pk>/", site.admin_view(saved.change), name="saved_filter"),
+    path("invitations/columns/", site.admin_view(saved.choose_columns), name="invitations_columns"),
     path("invitations/<int:pk>/", site.admin_view(detail.detail), name="invitation"),
     path("invitations/<int:pk>/discard/", site.admin_view(detail.discard), name="invitation_discard"),
     path("invitations/<int:pk>/resend/", site.admin_view(detail.resend), name="invitation_resend"),
     path("invitations/<int:pk>/message/", site.admin_view(detail.message), name="invitation_message"),
     path("invitations/<int:pk>/link/", site.admin_view(detail.link), name="invitation_link"),
+    path("tasks/", site.admin_view(tasks.listing), name="tasks"),
+    path("tasks/<int:pk>/", site.admin_view(tasks.detail), name="task"),
+    *(
+        path(f"tasks/<int:pk>/{one}/", site.admin_view(tasks.switch), {"action": one}, name=f"task_{one}")
+        for one in tasks.SWITCHES
+    ),
     path("suppressed-addresses/", site.admin_view(suppressions.suppressions), name="suppressions"),
     path("sends/", site.admin_view(sends.listing), name="sends"),
     path("sends/<int:pk>/", site.admin_view(sends.detail), name="send"),

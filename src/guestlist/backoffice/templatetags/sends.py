@@ -84,13 +84,13 @@ def send_bar(one: Progress) -> dict[str, Any]:
 def send_counts(one: Progress) -> str:
     """Say how many are done, and of what the rest is; of a stopped one, what became of its mails."""
     if one.is_stopped:
-        return " · ".join(f"{_number(count)} {said}" for count, said in one.outcome)
+        return " · ".join(f"{number(count)} {said}" for count, said in one.outcome)
     said = [
         _("%(done)s of %(total)s done (%(percent)s %%)")
-        % {"done": _number(one.done), "total": _number(one.total), "percent": one.percent}
+        % {"done": number(one.done), "total": number(one.total), "percent": one.percent}
     ]
     said += [
-        f"{_number(one.counts[measure])} {sends.words(measure)}"
+        f"{number(one.counts[measure])} {sends.words(measure)}"
         for measure in (Measure.BOUNCED, Measure.FAILED, Measure.DEFERRED, Measure.HELD, Measure.WITHDRAWN)
         if one.counts[measure]
     ]
@@ -100,7 +100,7 @@ def send_counts(one: Progress) -> str:
 @register.simple_tag
 def send_lead(one: Progress) -> str:
     """Say how fast it goes and how long it takes, or what it waits for; empty when it is over."""
-    count = {"count": _number(one.left)}
+    count = {"count": number(one.left)}
     if one.wait is not None:
         return str(one.wait)
     if one.status is Status.RUNNING:
@@ -139,7 +139,7 @@ def stopping_said(one: Progress) -> str:
         one.counts[Measure.HANDED_OVER],
     )
     numbers = {"left": one.left, "total": one.total, "gone": one.counts[Measure.HANDED_OVER]}
-    return f"{left}; {gone}" % {name: _number(count) for name, count in numbers.items()}
+    return f"{left}; {gone}" % {name: number(count) for name, count in numbers.items()}
 
 
 @register.inclusion_tag("backoffice/_send_why.html")
@@ -164,7 +164,7 @@ def held_because(sender: SenderIdentity) -> str:
     found = _BRAKE.fullmatch(sender.held_reason)
     if found is None:
         return sender.held_reason
-    numbers = {"count": _number(int(found["count"])), "total": _number(int(found["total"]))}
+    numbers = {"count": number(int(found["count"])), "total": number(int(found["total"]))}
     if found["what"] == "bounces":
         return _("%(count)s of %(total)s mails bounced within a day.") % numbers
     return _("%(count)s of %(total)s mails were called spam within a day.") % numbers
@@ -180,7 +180,7 @@ def measures(one: Progress) -> list[dict[str, Any]]:
         label = str(capfirst(sends.words(measure)))
         if one.status is Status.STOPPING and measure in sends.UNDER_WAY:
             label = _("%(measure)s, being withdrawn") % {"measure": label}
-        shown.append({"code": measure.value, "label": label, "count": _number(count), "query": query})
+        shown.append({"code": measure.value, "label": label, "count": number(count), "query": query})
     return shown
 
 
@@ -216,14 +216,16 @@ def _rate(per_second: float) -> str:
     if per_second <= 0:
         return ""
     if per_second < 1:
-        return _("%(count)s a minute") % {"count": _number(round(per_second * _MINUTE))}
-    return _("%(count)s a second") % {"count": _number(round(per_second))}
+        return _("%(count)s a minute") % {"count": number(round(per_second * _MINUTE))}
+    return _("%(count)s a second") % {"count": number(round(per_second))}
 
 
 def _left(one: Progress) -> str:
-    seconds = one.seconds_left
-    if seconds is None:
-        return ""
+    return "" if one.seconds_left is None else time_left(one.seconds_left)
+
+
+def time_left(seconds: float) -> str:
+    """Say how long something still takes, as exactly as that can be known."""
     if seconds < _HALF_MINUTE:
         return _("some seconds left")
     if seconds < _MINUTE:
@@ -237,5 +239,6 @@ def _left(one: Progress) -> str:
     return ngettext("about %(count)s hour left", "about %(count)s hours left", hours) % {"count": hours}
 
 
-def _number(count: int) -> str:
+def number(count: int) -> str:
+    """Return a number as people read large ones."""
     return formats.number_format(count, force_grouping=True)

@@ -35,21 +35,27 @@ window.addEventListener("pageshow", () => {
 function keepSelection(form) {
   const boxes = [...form.querySelectorAll("input[name=id]")];
   const all = form.querySelector("[data-select-all]");
+  const every = form.querySelector("[data-all]");
   const output = form.querySelector("[data-selected]");
   const chosen = new Set(JSON.parse(sessionStorage.getItem("invitations") || "[]"));
 
   const show = () => {
     sessionStorage.setItem("invitations", JSON.stringify([...chosen]));
     boxes.forEach((box) => {
-      box.checked = chosen.has(box.value);
+      box.checked = chosen.has(box.value) || Boolean(every?.checked);
       box.closest("tr").classList.toggle("gl-chosen", box.checked);
     });
     const here = boxes.filter((box) => box.checked).length;
     all.checked = here > 0 && here === boxes.length;
     all.indeterminate = here > 0 && here < boxes.length;
-    output.textContent = chosen.size ? output.dataset.some.replace("{count}", chosen.size) : output.dataset.none;
+    output.textContent = every?.checked
+      ? output.dataset.every
+      : chosen.size
+        ? output.dataset.some.replace("{count}", chosen.size)
+        : output.dataset.none;
   };
   const set = (on, which) => {
+    if (every) every.checked = false;
     which.forEach((value) => (on ? chosen.add(value) : chosen.delete(value)));
     show();
   };
@@ -57,6 +63,7 @@ function keepSelection(form) {
 
   form.querySelector("[data-selecting]").hidden = false;
   all.hidden = false;
+  every?.addEventListener("change", show);
   all.addEventListener("change", () => set(all.checked, visible));
   boxes.forEach((box) => box.addEventListener("change", () => set(box.checked, [box.value])));
   form.querySelectorAll("[data-select]").forEach((button) =>
