@@ -13,7 +13,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,13 @@ class Shop:
     """A running demo."""
 
     base: str
+    process: "subprocess.Popen[bytes] | None" = field(default=None, compare=False, repr=False)
+
+    def kill(self) -> None:
+        """End the shop at once, its worker with it, as a machine that loses its power would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def url(self, path: str) -> str:
         """Give the whole address of a path."""
@@ -64,17 +71,19 @@ def running(data: Path, *, database: str = "") -> Iterator[Shop]:
     with log.open("wb") as output:
         demo = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=data.parent)
     try:
-        shop = Shop(f"http://127.0.0.1:{port}")
+        shop = Shop(f"http://127.0.0.1:{port}", demo)
         _wait(demo, shop, log)
         yield shop
     finally:
-        # What Ctrl-C sends.
+        # What Ctrl-C sends; one that was killed has ended.
         demo.send_signal(signal.SIGINT)
         try:
             demo.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             demo.kill()
             demo.wait()
+    if demo.returncode == -signal.SIGKILL:
+        return
     assert demo.returncode == 0, log.read_text(errors="replace")
     assert "Traceback" not in (said := log.read_text(errors="replace")), said
 

@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e import shop as shops
 from tests.e2e.shop import Shop
 from tests.e2e.ways import CUSTOMER, STAFF, SUPPORT, column, follow, invite, register, staff_row
 
@@ -139,6 +140,38 @@ def test_staff_discard_the_selected(shop, signed_in, open_page, someone):
     expect(staff.locator("tbody tr")).to_have_count(3)
     expect(staff.get_by_text("Nothing selected")).to_be_visible()
     expect(staff.locator("tbody").get_by_text("Discarded", exact=True)).to_have_count(2)
+
+
+def test_all_that_match_are_discarded_though_the_shop_is_killed_meanwhile(
+    seeded, tmp_path, signed_in, someone
+):
+    data, count = shops.copied(seeded, tmp_path / "data"), 400
+    mark = someone("crowd").partition("@")[0]
+    with shops.running(data) as shop:
+        staff = signed_in(shop, STAFF)
+        kept = "Do not send yet: keep as Not Sent"
+        add(staff, shop, [f"{mark}.{number}@example.org" for number in range(count)], when=kept)
+        expect(staff.get_by_text(f"{count} kept as Not Sent.")).to_be_visible()
+        staff.goto(shop.url(f"/staff/invitations/?email={mark}"))
+        staff.get_by_role("checkbox", name=f"Select all {count} that match").press("Space")
+        expect(staff.get_by_text("All that match selected")).to_be_visible()
+        staff.get_by_role("button", name="Discard selected").click()
+        expect(staff.get_by_text(f"{count} invitations will be discarded as far as")).to_be_visible()
+        task = staff.url.removeprefix(shop.base)
+        staff.get_by_role("button", name=f"Discard {count} invitations").click()
+        expect(staff.get_by_text("The task is under way.")).to_be_visible()
+        staff.goto("about:blank")
+        shop.kill()
+
+    with shops.running(data) as shop:
+        staff.goto(shop.url(task))
+        expect(staff.locator("[data-part=lead]")).to_contain_text("Done")
+        expect(staff.get_by_text(f"{count} of {count} invitations discarded.")).to_be_visible()
+        expect(staff.get_by_role("progressbar")).to_have_accessible_name(
+            re.compile(f"{count} of {count} done")
+        )
+        staff.goto(shop.url(f"/staff/invitations/?email={mark}&status=discarded"))
+        expect(staff.get_by_text(f"{count} invitations", exact=True)).to_be_visible()
 
 
 def test_double_click_on_invite_sends_once(shop, signed_in, someone):

@@ -147,9 +147,9 @@ def _shown(staff: Staff, task: Task, query: QueryDict) -> dict[str, Any]:
 
 
 def _skipped(staff: Staff, task: Task, query: QueryDict) -> Skipped | None:
-    """Return a page of what was skipped for one of the reasons; None where nothing was, or it is not told by row."""
+    """Return a page of what was skipped for one of the reasons; None where nothing was, or nobody confirmed it."""
     counts = {code: count for code, count in sorted(task.skipped.items()) if count}
-    if not counts or not task.rows.exists():
+    if not counts or task.confirmed_at is None or not task.rows.exists():
         return None
     asked = query.get("reason", "")
     reason = asked if asked in counts else next(iter(counts))

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from guestlist.backoffice.templatetags.sends import number, time_left
+from guestlist.invitations.actions.tasks import NOT_REACHED
 from guestlist.invitations.models import TaskState
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ _LOOKS = {
     TaskState.DONE: "finished",
 }
 """The states that look like one of a send's."""
+_LEADS = {
+    TaskState.PREPARING: gettext_lazy(
+        "Being counted. You can leave this page: what is found waits here for you to confirm."
+    ),
+    TaskState.READY: gettext_lazy("Waits for you"),
+    TaskState.PAUSED: gettext_lazy("Goes on when you resume it"),
+    TaskState.FAILED: gettext_lazy(
+        "It stopped because of a mistake in Guestlist, which is in the log. What was done stays done."
+    ),
+}
 
 
 @register.inclusion_tag("backoffice/_send_status.html")
@@ -46,7 +57,7 @@ def task_status(task: Task) -> dict[str, Any]:
 def task_bar(task: Task) -> dict[str, Any]:
     """Show a progress bar: what was done, and what was skipped."""
     done = task.done * _WIDTH / (task.total or 1)
-    skipped = task.left_out * _WIDTH / (task.total or 1)
+    skipped = _skipped(task) * _WIDTH / (task.total or 1)
     label = _("Task %(id)s: %(counts)s") % {"id": task.pk, "counts": task_counts(task)}
     return {
         "parts": [
@@ -54,7 +65,7 @@ def task_bar(task: Task) -> dict[str, Any]:
             {"code": "withdrawn", "x": f"{done:.2f}", "width": f"{skipped:.2f}"},
         ],
         "total": task.total or 1,
-        "done": task.reached,
+        "done": task.done + _skipped(task),
         "percent": _percent(task),
         "label": label,
     }
@@ -65,35 +76,26 @@ def task_counts(task: Task) -> str:
     """Say how many are done, skipped and left."""
     if task.state == TaskState.PREPARING:
         return ngettext("%(count)s so far", "%(count)s so far", task.total) % {"count": number(task.total)}
+    skipped, rest = _skipped(task), _rest(task)
     said = [
         _("%(done)s of %(total)s done") % {"done": number(task.done), "total": number(task.total)},
-        ngettext("%(count)s skipped", "%(count)s skipped", task.left_out) % {"count": number(task.left_out)}
-        if task.left_out
+        ngettext("%(count)s skipped", "%(count)s skipped", skipped) % {"count": number(skipped)}
+        if skipped
         else "",
-        ngettext("%(count)s left", "%(count)s left", task.left) % {"count": number(task.left)}
-        if task.left
-        else "",
+        ngettext("%(count)s left", "%(count)s left", rest) % {"count": number(rest)} if rest else "",
     ]
     return " · ".join(filter(None, said))
 
 
 @register.simple_tag
 def task_lead(task: Task) -> str:
-    """Say what goes on, or what it waits for; empty when it is over."""
-    if task.state == TaskState.PREPARING:
-        return _("Being counted. You can leave this page: what is found waits here for you to confirm.")
-    if task.state == TaskState.READY:
-        return _("Waits for you")
-    if task.state == TaskState.PAUSED:
-        return _("Goes on when you resume it")
-    if task.state == TaskState.FAILED:
-        return _(
-            "It stopped because of a mistake in Guestlist, which is in the log. What was done stays done."
-        )
+    """Say what goes on, or what it waits for; of one that is over, only that it never began."""
     if task.state == TaskState.RUNNING:
         seconds = _seconds_left(task)
         return _("A worker takes it up soon") if seconds is None else time_left(seconds)
-    return ""
+    if task.state == TaskState.STOPPED and task.confirmed_at is None:
+        return _("It was given up before it began. Nothing was changed.")
+    return str(_LEADS.get(TaskState(task.state), ""))
 
 
 @register.simple_tag
@@ -124,7 +126,17 @@ def live_tasks(rows: Sequence[Task]) -> str:
 
 
 def _percent(task: Task) -> int:
-    return task.reached * 100 // task.total if task.total else 0
+    return (task.done + _skipped(task)) * 100 // task.total if task.total else 0
+
+
+def _skipped(task: Task) -> int:
+    """Return how many were looked at and left as they were."""
+    return task.left_out - task.skipped.get(NOT_REACHED, 0)
+
+
+def _rest(task: Task) -> int:
+    """Return how many were not looked at: yet, or before it was stopped."""
+    return task.left + task.skipped.get(NOT_REACHED, 0)
 
 
 def _seconds_left(task: Task) -> float | None:
