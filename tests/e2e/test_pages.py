@@ -131,6 +131,28 @@ def test_pages_of_a_send_are_accessible(shop, signed_in, look, someone):
         look(page)
 
 
+def test_pages_of_tasks_and_saved_filters_are_accessible(shop, signed_in, look):
+    page = signed_in(shop, STAFF)
+    page.goto(shop.url("/staff/invitations/?website=1"))
+    page.get_by_text("Saved filters", exact=True).click()
+    page.get_by_label("Save what is shown now as").fill("First website")
+    page.get_by_role("button", name="Save filter").click()
+    expect(page.get_by_text("The filter is saved as “First website”.")).to_be_visible()
+    for name in ("Saved filters", "Columns"):
+        page.locator("summary").filter(has_text=name).click()
+    look(page, anew=False)
+    page.get_by_role("link", name="Rename, share or delete them").click()
+    look(page)
+    page.get_by_role("button", name="Delete “First website”").click()
+    page.goto(shop.url("/staff/invitations/?website=1"))
+    page.get_by_role("checkbox", name="that match").check()
+    page.get_by_role("button", name="Discard selected").click()
+    look(page)
+    page.get_by_role("button", name="Do nothing").click()
+    page.get_by_role("link", name="All tasks").click()
+    look(page)
+
+
 def test_form_is_accessible_when_it_has_errors_and_when_it_shows_the_mail(shop, signed_in, look, someone):
     page = signed_in(shop, CUSTOMER)
     write_invitation(page, shop, ["nobody", "ann@gmial.com"], "Kijk op leuk.is")
