@@ -307,7 +307,7 @@ def test_pieces_grow_slowly_and_shrink_at_once() -> None:
     pace._began -= 1.0
     pace.__exit__()
 
-    assert 200 <= pace.size <= 250
+    assert 100 <= pace.size <= 125
 
 
 @pytest.mark.django_db

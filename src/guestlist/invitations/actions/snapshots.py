@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FILTER, ZONE, UNTIL = "filter", "zone", "until"
 """In a task's settings: the filter as a query, in whose time zone its days are, and the highest id of that moment."""
-AT_ONCE = 20_000
+AT_ONCE = 10_000
 """Most ids that are written down in one piece."""
 KEPT = timedelta(days=90)
 """For how long after its end it can be looked up what became of each row of a task."""

@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 NOT_REACHED = "not_reached"
 """Why a row was skipped: the task was stopped before it came to it."""
-_LONGEST = 0.25
-"""Seconds that a piece is to take: half of what a transaction may, for a machine that is busy."""
+_LONGEST = 0.125
+"""Seconds that a piece is to take: a quarter of what a transaction may, for a machine that is busy."""
 
 
 class TaskIsOver(Refusal):
@@ -65,7 +65,7 @@ class Handler(Protocol):
 
 @dataclass(slots=True)
 class Pace:
-    """How much is done at a time: as much as a quarter of a second takes, as far as the last piece tells."""
+    """How much is done at a time: as much as an eighth of a second takes, as far as the last piece tells."""
 
     least: int
     most: int
