@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import lru_cache
 
 import idna
 from django.conf import settings
@@ -78,25 +79,33 @@ def normalize(text: str) -> str:
         raise MalformedAddress(address=shown)
     if local_part.startswith(".") or local_part.endswith(".") or ".." in local_part:
         raise MalformedAddress(address=shown)
-    if any(
+    # What can be printed is none of these, and asked in one step.
+    if not typed.isprintable() and any(
         unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for character in typed
     ):
         raise MalformedAddress(address=shown)
     if len(typed) > MAX_LENGTH or len(local_part.encode()) > MAX_LOCAL_PART:
         raise AddressTooLong(address=shown)
-    try:
-        ascii_domain = idna.encode(domain, uts46=True, std3_rules=True, transitional=False).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
-        raise MalformedAddress(address=shown) from None
-    # After the mapping: other scripts have full stops of their own, and a root's stop would make a second spelling.
-    host, dot, ending = ascii_domain.lower().rstrip(".").rpartition(".")
-    if not dot or ending.isdigit():
+    host = _host(domain)
+    if not host:
         raise MalformedAddress(address=shown)
-    normal = f"{unicodedata.normalize('NFC', local_part.lower())}@{host}.{ending}"
+    normal = f"{unicodedata.normalize('NFC', local_part.lower())}@{host}"
     # Once more: lower-casing can lengthen a letter, and so can a domain's A-labels.
     if len(normal) > MAX_LENGTH or len(normal.rpartition("@")[0].encode()) > MAX_LOCAL_PART:
         raise AddressTooLong(address=shown)
     return normal
+
+
+@lru_cache(maxsize=4096)
+def _host(domain: str) -> str:
+    """Return the normal form of a domain, nothing where it is none; kept, because most addresses share a few."""
+    try:
+        ascii_domain = idna.encode(domain, uts46=True, std3_rules=True, transitional=False).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return ""
+    # After the mapping: other scripts have full stops of their own, and a root's stop would make a second spelling.
+    host, dot, ending = ascii_domain.lower().rstrip(".").rpartition(".")
+    return f"{host}.{ending}" if dot and not ending.isdigit() else ""
 
 
 def split(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from guestlist.invitations.models import (
     InvitationEvent,
     SentBlock,
 )
+from guestlist.stores import copying
 from guestlist.stores.models import Website
 from tests import make
 
@@ -147,4 +148,4 @@ def indexes() -> set[str]:
 
 @pytest.mark.parametrize("text", ["a\tb", "a\\b", "a\nb", "\r"])
 def test_copy_keeps_signs_that_end_a_value_or_a_row(text) -> None:
-    assert not {"\t", "\n", "\r"} & set(tables._text(text))
+    assert not {"\t", "\n", "\r"} & set(copying._text(text))

@@ -117,11 +117,29 @@ def queue(
     )
     if send is not None and made:
         ids = [one.pk for one in made]
-        Send.objects.filter(pk=send.pk).update(
-            first_mail=Least(Coalesce("first_mail", min(ids)), min(ids)),
-            last_mail=Greatest(Coalesce("last_mail", max(ids)), max(ids)),
-        )
+        _note_ends(send.pk, min(ids), max(ids))
     return made
+
+
+def _note_ends(send_id: int, first: int, last: int, **changes: object) -> None:
+    Send.objects.filter(pk=send_id).update(
+        first_mail=Least(Coalesce("first_mail", first), first),
+        last_mail=Greatest(Coalesce("last_mail", last), last),
+        **changes,
+    )
+
+
+def joined_send(
+    *, send_id: int, sender_id: int, first: int, last: int, number: int, now: datetime.datetime
+) -> None:
+    """Count mails that a set-based statement has put into a send, between two of their ids, in its transaction.
+
+    The send goes on if it was finished already: workers may be faster than whoever fills it.
+    """
+    ledger = counting.Ledger()
+    ledger.add(sender_id=sender_id, send_id=send_id, measure=Measure.QUEUED, amount=number)
+    ledger.write(now=now)
+    _note_ends(send_id, first, last, finished_at=None)
 
 
 def current_version(template: str) -> TemplateVersion:

@@ -61,10 +61,13 @@ def open_send(
     ready_at: datetime.datetime,
     late_after_hours: int,
     now: datetime.datetime,
+    basis: str = "",
+    basis_text: str = "",
 ) -> Send:
     """Open a bulk send; call it inside the transaction that queues its mails.
 
-    When its turn comes more than ``late_after_hours`` after ``ready_at``, staff are asked first.
+    When its turn comes more than ``late_after_hours`` after ``ready_at``, staff are asked first. ``basis`` and its text are
+    why these people may be mailed.
     """
     return Send.objects.create(
         website_id=store_view.website_id,
@@ -75,6 +78,8 @@ def open_send(
         created_at=now,
         ready_at=ready_at,
         not_after=ready_at + timedelta(hours=late_after_hours),
+        basis=basis,
+        basis_text=basis_text,
     )
 
 

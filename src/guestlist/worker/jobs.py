@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from guestlist.invitations import blocks, figures
 from guestlist.invitations import emails as invitation_mail
-from guestlist.invitations.actions import mass, snapshots, tasks
+from guestlist.invitations.actions import import_files, mass, snapshots, tasks
+from guestlist.invitations.actions.importing import Importing
 from guestlist.invitations.actions.tasks import Handler
 from guestlist.invitations.config import Invitations
 from guestlist.mail import (
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 KINDS: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
 """Every kind of mail that may stand in the outbox."""
-HANDLERS: tuple[Handler, ...] = (*mass.HANDLERS,)
+HANDLERS: tuple[Handler, ...] = (*mass.HANDLERS, Importing())
 """What is done in the background, by the kinds of tasks."""
 DELIVERY = "delivery"
 DELIVERY_EVERY = 1.0
@@ -158,7 +159,12 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     blocks.catch_up(now - _CAUGHT_UP)
     workers.forget_old(now=now)
     forgotten = snapshots.forget_old(now=now)
-    return purging.purge(now=now) == purging.AT_ONCE or forgotten == snapshots.FORGOTTEN_AT_ONCE
+    imported = import_files.forget_old(now=now)
+    return (
+        purging.purge(now=now) == purging.AT_ONCE
+        or forgotten == snapshots.FORGOTTEN_AT_ONCE
+        or imported == import_files.FORGOTTEN_AT_ONCE
+    )
 
 
 def _collect(_stopping: Callable[[], bool]) -> bool:

@@ -212,8 +212,8 @@ def _do_piece(task: Task, handler: Handler, clock: Callable[[], datetime.datetim
     now = clock()
     if task.state == TaskState.PREPARING:
         if not handler.prepare(task, now=now):
-            # Nothing is to be confirmed where there is nothing.
-            task.state = TaskState.READY if task.total else TaskState.DONE
+            # Nothing is to be confirmed where there is nothing left to do.
+            task.state = TaskState.READY if task.left else TaskState.DONE
             task.cursor = 0
     elif not handler.run(task, actor=actor_of(task), now=now):
         task.state = TaskState.DONE

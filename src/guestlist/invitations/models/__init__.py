@@ -10,6 +10,7 @@ from guestlist.invitations.models.history import (
     PendingJoin,
     SentBlock,
 )
+from guestlist.invitations.models.imports import ImportFile, ImportPart, ImportRow
 from guestlist.invitations.models.invitations import (
     MAIL_KIND,
     OPEN,
@@ -40,6 +41,9 @@ __all__ = [
     "FiguresDelta",
     "FiguresMonth",
     "GridColumns",
+    "ImportFile",
+    "ImportPart",
+    "ImportRow",
     "Invitation",
     "InvitationAddress",
     "InvitationEvent",

@@ -1,0 +1,389 @@
+"""Importing people from a file: the same verdicts as typing them, nobody twice, whatever happens in the middle."""
+
+import csv
+import datetime
+import io
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import Sum
+
+from guestlist import addresses
+from guestlist.customers import grants
+from guestlist.customers.models import Grant
+from guestlist.invitations import actions, figures
+from guestlist.invitations.actions import import_files, importing, tasks
+from guestlist.invitations.imports import columns, results
+from guestlist.invitations.imports.plans import Plan
+from guestlist.invitations.models import (
+    FiguresDelta,
+    ImportFile,
+    ImportPart,
+    ImportRow,
+    Invitation,
+    InvitationEvent,
+    Task,
+    TaskState,
+)
+from guestlist.mail import actions as mail
+from guestlist.mail import sends, templates
+from guestlist.mail.models import Message, Send, SuppressionReason
+from guestlist.stores.actors import NotPermitted
+from tests import make
+from tests.invitations.test_imports import workbook
+
+LATER = make.NOW + datetime.timedelta(minutes=5)
+
+
+@pytest.fixture
+def view(db):
+    templates.install(now=make.NOW)
+    return make.store_view(name="Linden & Loom")
+
+
+def kept(data: str | bytes, actor, name="guests.csv") -> ImportFile:
+    content = data.encode() if isinstance(data, str) else data
+    return import_files.keep_file(
+        file=io.BytesIO(content), name=name, size=len(content), actor=actor, now=make.NOW
+    )
+
+
+def planned(file: ImportFile, view, **values: Any) -> Plan:
+    layout = columns.guessed(file)
+    return Plan(layout, columns.sample(file, layout).width, view.pk, **values)
+
+
+def opened(data: str | bytes, view, actor, **values: Any) -> Task:
+    file = kept(data, actor)
+    plan = planned(file, view, **values)
+    return importing.open_import(file=file, plan=plan, store_view=view, actor=actor, now=make.NOW)
+
+
+def work(task: Task, *, most: int = 200) -> Task:
+    """Do what there is to do, in pieces of two rows."""
+    handler = importing.Importing()
+    for pace in (handler.reading, handler.inviting):
+        pace.least = pace.size = 1
+        pace.most = 2
+    for _piece in range(most):
+        if not tasks.work(handlers=[handler], clock=lambda: LATER):
+            break
+    task.refresh_from_db()
+    return task
+
+
+def imported(data: str | bytes, view, actor, **values: Any) -> Task:
+    task = work(opened(data, view, actor, **values))
+    if task.state == TaskState.READY:
+        tasks.confirm(task=task, actor=actor, now=make.NOW)
+        work(task)
+    assert task.state == TaskState.DONE, task.problem
+    assert task.reached == task.total
+    return task
+
+
+def verdicts(task: Task) -> dict[int, str]:
+    return dict(ImportRow.objects.filter(task=task).values_list("number", "verdict"))
+
+
+def made_so_far() -> dict[str, tuple[Any, ...]]:
+    """Return all that belongs to each invitation, by address and repeat, without ids."""
+    rows = Invitation.objects.select_related("address", "note")
+    events = {one.invitation_id: one for one in InvitationEvent.objects.filter(kind="created")}
+    mails = {one.pk: one for one in Message.objects.all()}
+    return {
+        f"{one.address.normalized} {one.repeat} {one.inviter_id}": (
+            (one.address.typed, one.address.name, bytes(one.address_hash or b"")),
+            (one.website_id, one.store_view_id, one.inviter_id, one.staff_id, one.occasion_id, one.group_id),
+            (one.status, one.reason, one.channel, one.delivery, one.created_at, one.link_generation),
+            getattr(getattr(one, "note", None), "message", ""),
+            (
+                events[one.pk].target,
+                events[one.pk].actor_kind,
+                events[one.pk].actor_id,
+                events[one.pk].detail,
+            ),
+            one.mail_id
+            and (
+                mails[one.mail_id].subject_id == one.pk,
+                mails[one.mail_id].ready_at,
+                mails[one.mail_id].state,
+            ),
+        )
+        for one in rows
+    }
+
+
+TYPED = [
+    "new@example.com",
+    "NEW@example.com",
+    "Zoë <zoe@example.com>",
+    "nonsense",
+    "a@" + "b" * 260 + ".nl",
+    "sent@example.com",
+    "expired@example.com",
+    "discarded@example.com",
+    "friend@example.com",
+    "Customer@Example.com",
+    "suppressed@example.com",
+    "suppressed@example.com",
+    "bücher@exämple.de",
+    "=plus@example.com",
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"again": True, "message": "Hi & <b>welcome</b>"},
+        {"has_occasion": True},
+        {"existing_account": "sign_in", "has_group": True},
+        {"is_sent": True},
+    ],
+    ids=lambda options: " ".join(options) or "plain",
+)
+def test_import_does_what_typing_the_addresses_does(view, options) -> None:
+    actor = make.actor()
+    occasion = make.occasion(view.website) if options.get("has_occasion") else None
+    group = make.group("vip") if options.get("has_group") else None
+    message = options.get("message", "")
+    if "existing_account" in options:
+        make.configure("existing_account", options["existing_account"])
+    config = make.options(existing_account=options.get("existing_account", "skip"))
+    emma = make.customer(view, email="customer@example.com")
+    make.sent_invitation(emma, address="sent@example.com", occasion=occasion)
+    old = make.NOW - datetime.timedelta(days=90)
+    make.sent_invitation(emma, address="expired@example.com", now=old, occasion=occasion)
+    make.invitation(emma, address="friend@example.com", occasion=occasion)
+    ended = make.staff_invitation(view, address="discarded@example.com", occasion=occasion)
+    actions.discard(invitation=ended, actor=actor, now=make.NOW)
+    mail.suppress(
+        website=None,
+        address_hash=addresses.hash_of("suppressed@example.com"),
+        reason=SuppressionReason.WISH,
+        now=make.NOW,
+    )
+    before = FiguresDelta.objects.filter(measure="created").aggregate(Sum("amount"))
+    with transaction.atomic():
+        typed = actions.invite_as_staff(
+            actor=actor,
+            store_view=view,
+            addresses=TYPED,
+            message=message,
+            group=group,
+            occasion=occasion,
+            ready_at=LATER if options.get("is_sent") else None,
+            again={"sent@example.com", "friend@example.com"} if options.get("again") else (),
+            config=config,
+            now=LATER,
+        )
+        expected, counted = (
+            made_so_far(),
+            FiguresDelta.objects.filter(measure="created").aggregate(Sum("amount")),
+        )
+        transaction.set_rollback(True)
+
+    task = imported(
+        "E-mail\n" + "\n".join(TYPED) + "\n",
+        view,
+        actor,
+        message=message,
+        group=group.pk if group else None,
+        occasion=occasion.pk if occasion else None,
+        again=bool(options.get("again")),
+        when="now" if options.get("is_sent") else "keep",
+        basis="consent",
+    )
+
+    assert list(verdicts(task).values()) == ["" if one.code == "invited" else one.code for one in typed]
+    assert made_so_far() == expected
+    assert FiguresDelta.objects.filter(measure="created").aggregate(Sum("amount")) == counted != before
+
+
+def test_columns_say_who_invites_from_where_to_what(view) -> None:
+    actor = make.actor()
+    dutch = make.store_view(view.website, name="Linde", language="nl")
+    emma = make.customer(view, email="emma@example.com")
+    event = make.occasion(view.website, title="Autumn preview")
+    vip = make.group("vip")
+    data = (
+        "E-mail;Name;Last name;Language;Group;Event;Inviter;Message\r\n"
+        'a@x.nl;Noor;Jansen;nederlands;VIP;autumn  PREVIEW;;"Hi\nthere"\r\n'
+        "b@x.nl;;;;;;emma@example.com;\r\n"
+        "emma@example.com;;;;;;EMMA@example.com;\r\n"
+        "c@x.nl;;;fr;;;;\r\nd@x.nl;;;;gold;;;\r\ne@x.nl;;;;;Easter;;\r\nf@x.nl;;;;;;nobody@x.nl;\r\n"
+        "g@x.nl;;;;;;;" + "x" * 1001 + "\r\n;;;;;;;hello\r\n;;;;;;;\r\nb@x.nl;;;;;;emma@example.com;\r\n"
+    )
+
+    task = imported(data, view, actor, message="For all")
+
+    assert verdicts(task) == {
+        2: "",
+        3: "",
+        4: "it_is_you",
+        5: "unknown_store_view",
+        6: "unknown_group",
+        7: "unknown_occasion",
+        8: "unknown_inviter",
+        9: "message_too_long",
+        10: "no_address",
+        12: "repeated",
+    }
+    mine, hers = (
+        Invitation.objects.select_related("address", "note").order_by("pk").filter(inviter=None),
+        emma,
+    )
+    (first,) = mine
+    assert (first.store_view, first.group, first.occasion, first.staff_id) == (dutch, vip, event, actor.id)
+    assert (first.address.name, first.note.message) == ("Noor Jansen", "Hi\nthere")
+    second = Invitation.objects.get(inviter=hers)
+    assert (second.group, second.staff, second.note.message) == (None, None, "For all")
+
+
+def test_nobody_is_invited_twice_when_a_file_is_imported_again(view) -> None:
+    actor = make.actor()
+    data = "email\n" + "".join(f"guest{number}@x.nl\n" for number in range(30))
+
+    first = imported(data, view, actor, when="now", basis="asked", basis_text="At the fair")
+    again = imported(data, view, actor, when="now", basis="asked")
+
+    (send,) = Send.objects.all()
+    assert (first.done, again.done, again.skipped) == (30, 0, {"open_invitation": 30})
+    assert Message.objects.of_send(send.pk).count() == Message.objects.count() == 30
+    assert (send.basis, send.basis_text, send.created_by_id) == ("asked", "At the fair", actor.id)
+    (progress,) = sends.progress([send], options={view.pk: sends_options(view)}, now=LATER)
+    assert progress.total == 30
+
+
+def sends_options(view):
+    from guestlist.mail.config import Delivery
+    from guestlist.stores import config
+
+    return config.resolve(Delivery, config.at(view)).value
+
+
+def test_verdict_is_that_of_the_moment_when_somebody_was_faster(view) -> None:
+    actor = make.actor()
+    task = work(opened("email\na@x.nl\nb@x.nl\nc@x.nl\n", view, actor))
+    make.staff_invitation(view, address="b@x.nl")
+    tasks.confirm(task=task, actor=actor, now=make.NOW)
+
+    work(task)
+
+    assert (task.state, task.done, task.skipped) == (TaskState.DONE, 2, {"open_invitation": 1})
+    assert [one.number for one in results.totals(task)] == [2, 1]
+    assert Invitation.objects.count() == 3
+
+
+def test_nothing_is_half_done_when_a_piece_fails_in_the_middle(view, monkeypatch) -> None:
+    actor = make.actor()
+    task = work(opened("email\na@x.nl\nb@x.nl\nc@x.nl\n", view, actor, when="now", basis="consent"))
+    tasks.confirm(task=task, actor=actor, now=make.NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(figures.Ledger, "write", lambda _ledger: 1 / 0)
+        work(task)
+
+    assert (task.state, task.problem, Invitation.objects.count()) == (
+        TaskState.FAILED,
+        "ZeroDivisionError",
+        0,
+    )
+    assert not Message.objects.exists()
+    tasks.resume(task=task, actor=actor, now=LATER)
+    work(task)
+    assert (task.state, task.done, Invitation.objects.count()) == (TaskState.DONE, 3, 3)
+
+
+def test_rows_are_refused_when_the_right_is_gone_meanwhile(view) -> None:
+    user = make.staff(view.website, role="marketing")
+    actor = grants.actor_of(user)
+    task = work(opened("email\na@x.nl\n", view, actor))
+    tasks.confirm(task=task, actor=actor, now=make.NOW)
+    Grant.objects.all().delete()
+
+    work(task)
+
+    assert (task.state, task.done, task.skipped) == (TaskState.DONE, 0, {"not_permitted": 1})
+    with pytest.raises(NotPermitted):
+        kept("email\na@x.nl\n", grants.actor_of(user))
+
+
+def test_refused_rows_come_back_as_a_file_that_can_be_imported(view) -> None:
+    actor = make.actor()
+    make.staff_invitation(view, address="b@x.nl")
+    data = 'E-mail;Name\n"a@x.nl";ok\n=nonsense;"=1;2"\n\nb@x.nl;\n"c@x.nl;open\nd@x.nl;x;y\n'
+
+    task = imported(data, view, actor)
+
+    found = b"".join(results.refused_file(task))
+    header, *rows = csv.reader(io.StringIO(found.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert header == ["E-mail", "Name", "Row", "Not imported because"]
+    assert [row[:3] for row in rows] == [
+        ["'=nonsense", "'=1;2", "3"],
+        ["b@x.nl", "", "5"],
+        ["c@x.nl", "open", "6"],
+        ["d@x.nl", "x y", "7"],
+    ]
+    assert all(row[3].endswith(".") for row in rows)
+    fixed = found.decode("utf-8-sig").replace("'=nonsense", "n@x.nl")
+    assert imported(fixed, view, actor).done == 3
+    assert Invitation.objects.filter(address__name="=1;2").exists()
+
+
+def test_workbook_is_imported_like_a_table_of_text(view) -> None:
+    sheet = "".join(
+        f'<row r="{number}"><c t="inlineStr"><is><t>{text}</t></is></c></row>'
+        for number, text in ((1, "E-mail"), (3, "a@x.nl"), (7, "nonsense"))
+    )
+
+    task = imported(workbook(sheet).getvalue(), view, make.actor())
+
+    assert verdicts(task) == {3: "", 7: "malformed_address"}
+    assert task.file.sheet == "Guests"
+
+
+@pytest.mark.parametrize(
+    ("plan", "refusal"),
+    [
+        ({"columns": {}}, importing.NoAddressColumn),
+        ({"columns": {"email": 0, "name": 0}}, importing.ColumnUsedTwice),
+        ({"when": "now"}, importing.NoBasis),
+    ],
+)
+def test_import_is_refused_when_it_cannot_be_meant(view, plan, refusal) -> None:
+    file, actor = kept("email,name\na@x.nl,A\n", make.actor()), make.actor()
+    layout = columns.Layout("utf-8", columns=plan.pop("columns", {"email": 0}))
+
+    with pytest.raises(refusal):
+        importing.open_import(
+            file=file, plan=Plan(layout, 2, view.pk, **plan), store_view=view, actor=actor, now=make.NOW
+        )
+    assert not Task.objects.exists()
+
+
+def test_file_is_imported_once_when_it_is_asked_for_twice(view) -> None:
+    actor = make.actor()
+    file = kept("email\na@x.nl\n", actor)
+    plan = planned(file, view)
+    importing.open_import(file=file, plan=plan, store_view=view, actor=actor, now=make.NOW)
+
+    with pytest.raises(importing.AlreadyImported):
+        importing.open_import(file=file, plan=plan, store_view=view, actor=actor, now=make.NOW)
+    assert Task.objects.count() == 1
+
+
+def test_files_and_rows_are_forgotten_when_they_are_not_needed(view) -> None:
+    actor = make.actor()
+    task = imported("email\na@x.nl\nnonsense\n", view, actor)
+    unused = kept("email\nb@x.nl\n", actor)
+
+    assert import_files.forget_old(now=LATER + datetime.timedelta(days=1)) == 0
+    assert ImportFile.objects.count() == 2
+    assert import_files.forget_old(now=LATER + datetime.timedelta(days=15)) == 2
+    assert not ImportFile.objects.exists()
+    assert not ImportPart.objects.filter(file=unused.pk).exists()
+    assert not ImportRow.objects.exists()
+    with pytest.raises(results.FileIsGone):
+        results.refused_file(Task.objects.get(pk=task.pk))
