@@ -1,5 +1,6 @@
 """What the command line hands on to whom."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from django.db import ProgrammingError
 
 import guestlist
 from guestlist import cli
+from guestlist.cli import files
+from guestlist.invitations.filters import Filter
 from guestlist.invitations.models import Invitation
+from guestlist.mail import templates
 from guestlist.worker import audit
+from tests import make
 from tests.mail import nameserver
 
 
@@ -158,3 +163,46 @@ def ran(arguments, data, environment):
         text=True,
         timeout=60,
     )
+
+
+@pytest.mark.django_db
+def test_export_writes_what_matches_to_a_file(tmp_path, capsys):
+    view = make.store_view()
+    kept, queued = make.staff_invitation(view, keep=True), make.staff_invitation(view)
+    file = tmp_path / "guests.csv"
+
+    status = cli.main(
+        ["export", "--website", view.website.code, "--delivery", "queued", "--output", str(file)]
+    )
+
+    assert status == 0
+    assert queued.address.typed in file.read_text(encoding="utf-8-sig")
+    assert kept.address.typed not in file.read_text(encoding="utf-8-sig")
+    assert cli.main(["export", "--website", "nowhere", "--output", str(tmp_path / "none.csv")]) == 1
+    assert f"These exist: {view.website.code}." in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["guests.csv"]
+
+
+def test_export_offers_every_field_of_the_filter():
+    assert set(files.FILTERS) == {one.name for one in dataclasses.fields(Filter)}
+
+
+@pytest.mark.django_db
+def test_import_tries_the_rows_and_invites_only_when_told_so(tmp_path, capsys):
+    templates.install(now=make.NOW)
+    view = make.store_view()
+    file, refused = tmp_path / "guests.csv", tmp_path / "refused.csv"
+    file.write_text("who\nann@example.com\nnonsense\n", encoding="utf-8")
+    command = ["import", str(file), "--store-view", view.code, "--map", "email=who"]
+
+    assert cli.main([*command, "--dry-run", "--refused", str(refused)]) == 3
+    said = capsys.readouterr().out
+    assert "1  new" in said
+    assert "1  not an e-mail address" in said
+    assert not Invitation.objects.exists()
+    assert "nonsense,3,This is not a mail address." in refused.read_text(encoding="utf-8-sig")
+    assert cli.main([*command, "--yes"]) == 3
+    assert Invitation.objects.get().address.typed == "ann@example.com"
+    assert cli.main([*command, "--yes"]) == 1
+    assert cli.main(["import", str(file), "--store-view", view.code, "--map", "email=Z"]) == 1
+    assert "There is no column “Z”. These exist: who." in capsys.readouterr().err

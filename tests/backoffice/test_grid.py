@@ -315,3 +315,35 @@ def test_discard_wins_once_when_pressed_twice(owner, view) -> None:
     one = make.staff_invitation(view, keep=True)
     actions.discard(invitation=one, actor=make.actor(), now=make.NOW)
     assert "0 of 1 invitation discarded, 1 already discarded." in _selected(owner, "discard", [one.pk])
+
+
+def test_export_gives_what_the_filter_leaves_and_what_is_selected(marketing, several) -> None:
+    page = marketing.get("/staff/invitations/?status=not_sent&sort=email").content.decode()
+    link = re.search(r'href="(/staff/invitations/export/\?[^"]+format=csv)"', page)
+    assert link
+
+    shown = marketing.get(link[1].replace("&amp;", "&"))
+    chosen = marketing.post(
+        "/staff/invitations/export/?format=xlsx", {"id": [several["sent"].pk, several["foreign"].pk]}
+    )
+
+    text = b"".join(shown.streaming_content).decode()
+    assert "kept@one.example" in text
+    assert "sent@two.example" not in text
+    assert "foreign@three.example" not in text
+    assert shown["Content-Disposition"].startswith('attachment; filename="invitations-')
+    assert chosen["Content-Type"].endswith("spreadsheetml.sheet")
+    assert b"".join(chosen.streaming_content).startswith(b"PK")
+
+
+@pytest.mark.parametrize("query", ["format=pdf", "format=csv&status=nonsense"])
+def test_export_leads_back_to_the_grid_when_it_cannot_be(marketing, several, query) -> None:
+    answer = marketing.get(f"/staff/invitations/export/?{query}", follow=True)
+
+    assert answer.redirect_chain
+    assert "Choose" in answer.content.decode()
+
+
+def test_export_is_not_there_for_those_who_may_not(support, several) -> None:
+    assert "export" not in support.get("/staff/invitations/").content.decode()
+    assert support.get("/staff/invitations/export/?format=csv").status_code == 403

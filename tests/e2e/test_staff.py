@@ -1,6 +1,7 @@
 """Staff invite, follow up and configure."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -9,6 +10,7 @@ from tests.e2e.shop import Shop
 from tests.e2e.ways import CUSTOMER, STAFF, SUPPORT, column, follow, invite, register, staff_row
 
 _VIEW = "Klei & Kamille International (English)"
+_LONG_MS = 60_000
 
 
 def add(page: Page, shop: Shop, addresses: list[str], *, group: str = "As configured", **others: str) -> None:
@@ -298,3 +300,45 @@ def test_invitation_of_a_customer_shows_who_did_what(shop, signed_in, someone):
     history = staff.locator("section", has=staff.get_by_role("heading", name="Status history"))
     expect(history).to_contain_text("Sanne de Vries")
     expect(history).to_contain_text("Not Sent → Sent")
+
+
+def test_staff_import_a_file_put_the_refused_rows_right_and_import_them(shop, signed_in, tmp_path):
+    staff = signed_in(shop, STAFF)
+    good, bad = 4_800, 200
+    file = tmp_path / "gasten.csv"
+    rows = [f"guest{number}@import.example;Gast {number}" for number in range(good)]
+    rows[100:100] = [f"bad{number} at import.example;Gast" for number in range(bad)]
+    file.write_text("\n".join(["E-mail;Naam", *rows]), encoding="utf-8")
+
+    bring(staff, shop, file)
+    expect(staff.get_by_text(f"{good:,} people will be invited.")).to_be_visible(timeout=_LONG_MS)
+    with staff.expect_download() as downloaded:
+        staff.get_by_role("link", name="Download the refused rows").click()
+    refused = downloaded.value.path().read_text(encoding="utf-8-sig")
+    assert refused.count(" at import.example;Gast;") == bad
+    staff.get_by_role("button", name=f"Invite {good:,} people").click()
+    expect(staff.get_by_text(f"{good:,} of {good + bad:,} rows invited")).to_be_visible(timeout=_LONG_MS)
+
+    fixed = tmp_path / "fixed.csv"
+    fixed.write_text(refused.replace(" at ", "@") + "\n".join(rows[:50]), encoding="utf-8")
+    bring(staff, shop, fixed)
+    expect(staff.get_by_text(f"{bad} people will be invited. 50 rows are refused.")).to_be_visible(
+        timeout=_LONG_MS
+    )
+    staff.get_by_role("button", name=f"Invite {bad} people").click()
+    expect(staff.get_by_text(f"{bad} of {bad + 50} rows invited, 50 already invited.")).to_be_visible(
+        timeout=_LONG_MS
+    )
+    staff.goto(shop.url("/staff/invitations/?email=import.example"))
+    expect(staff.locator(".gl-count")).to_have_text("5,000 invitations")
+
+
+def bring(staff: Page, shop: Shop, file: Path) -> None:
+    """Bring a file and let it be tried as it is guessed, keeping all as Not Sent."""
+    staff.goto(shop.url("/staff/imports/"))
+    staff.get_by_label("File").set_input_files(file)
+    staff.get_by_role("button", name="Next").click()
+    staff.get_by_label("Send from").select_option(_VIEW)
+    staff.get_by_label("Do not send yet").check()
+    staff.get_by_role("button", name="Try the file").click()
+    staff.wait_for_url(re.compile(r"/staff/tasks/\d+/$"))

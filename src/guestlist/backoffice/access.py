@@ -83,6 +83,11 @@ def may_view(request: HttpRequest) -> bool:
     return of(request).may(Permission.VIEW)
 
 
+def may_import(request: HttpRequest) -> bool:
+    """Show where files of people are brought."""
+    return of(request).may(Permission.IMPORT)
+
+
 def may_configure(request: HttpRequest) -> bool:
     """Show the configuration."""
     return of(request).may(Permission.CONFIGURE)

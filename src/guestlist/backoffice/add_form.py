@@ -44,6 +44,9 @@ _FIELD_OF = {
 class AddForm(forms.Form):
     """What staff fill in; the fields stay as they were typed whatever the answer."""
 
+    needed = Permission.ADD
+    """What one must be permitted at the website of a store view that is offered."""
+
     addresses = forms.CharField(
         label=gettext_lazy("E-mail addresses"),
         help_text=gettext_lazy("One per line, or with commas between them. “Name <address>” works too."),
@@ -75,11 +78,9 @@ class AddForm(forms.Form):
         super().__init__(data)
         self.staff, self.now = staff, now
         may = staff.actor.may
-        self.views = {
-            str(view.pk): view for view in staff.store_views if may(Permission.ADD, view.website_id)
-        }
+        self.views = {str(view.pk): view for view in staff.store_views if may(self.needed, view.website_id)}
         self.groups = {str(one.pk): one for one in CustomerGroup.objects.order_by("name", "pk")}
-        self.occasions = {str(one.pk): one for one in _occasions(staff, now)}
+        self.occasions = {str(one.pk): one for one in _occasions(staff, now, self.needed)}
         names = Counter(view.name for view in self.views.values())
         self.has_many_views = len(self.views) > 1
         self.deliveries = options.resolve_each(Delivery, list(self.views.values()))
@@ -105,8 +106,12 @@ class AddForm(forms.Form):
         self.fields["store_view"].initial = min(self.views, key=self._by_age, default="")
         if not self.has_many_views:
             self.fields["store_view"].widget = forms.HiddenInput()
+        self._offer_more()
         for name in self.errors if self.is_bound else ():
             self._mark(name)
+
+    def _offer_more(self) -> None:
+        """Complete the form, before it is looked at."""
 
     def _by_age(self, pk: str) -> tuple[int, bool, int]:
         """Order store views for the first choice: the oldest website's default one, whatever the alphabet says."""
@@ -171,9 +176,9 @@ class AddForm(forms.Form):
         return {NOW: self.now, LATER: self.cleaned_data.get("at"), KEEP: None}[when]
 
 
-def _occasions(staff: Staff, now: datetime.datetime) -> list[Occasion]:
-    """Return the shop's own occasions that are not over, where the staff member may add."""
-    mine = Occasion.objects.visible_to(staff.actor, Permission.ADD).filter(Q(owner=None))
+def _occasions(staff: Staff, now: datetime.datetime, needed: Permission) -> list[Occasion]:
+    """Return the shop's own occasions that are not over, where the staff member has the permission."""
+    mine = Occasion.objects.visible_to(staff.actor, needed).filter(Q(owner=None))
     return list(mine.open(now).select_related("website").order_by("title", "pk")[:200])
 
 

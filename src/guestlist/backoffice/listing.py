@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from guestlist.backoffice import access, columns, places
 from guestlist.backoffice.filtering import FilterForm
-from guestlist.invitations import estimates, filters
+from guestlist.invitations import estimates, exports, filters
 from guestlist.invitations.estimates import Amount
 from guestlist.invitations.filters import Filter
 from guestlist.invitations.finding import Search
@@ -82,6 +83,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "can_add": staff.may(Permission.ADD),
         "can_discard": staff.may(Permission.DISCARD),
         "can_send": staff.may(Permission.SEND) or staff.may(Permission.RESEND),
+        "export": _export_query(chosen) if staff.may(Permission.EXPORT) else None,
         "is_fullwidth": "1",
     }
     return render(request, "backoffice/invitations.html", context)
@@ -99,6 +101,11 @@ def address_of(query: str) -> str:
     """Return the address of the grid with a query that was carried along; only ever the grid's own."""
     address = reverse("admin:invitations")
     return f"{address}?{query}" if query else address
+
+
+def _export_query(chosen: Filter) -> dict[str, str]:
+    """Return the queries of the addresses that give what is shown as a file, by the kind of file."""
+    return {kind: urlencode({**chosen.as_query(), "format": kind}) for kind in exports.FORMATS}
 
 
 def _page(search: Search, order: Order, query: Mapping[str, Any]) -> Page:

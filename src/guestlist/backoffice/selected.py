@@ -67,7 +67,7 @@ class Wish:
         """Return what a form asks for."""
         return cls(
             request.POST.get("action", ""),
-            _ids(request.POST.getlist("id")),
+            ids_of(request.POST.getlist("id")),
             "all" in request.POST,
             request.POST.get("back", ""),
             request.POST.get("group", ""),
@@ -95,7 +95,7 @@ class Wish:
         """
         if self.kind != TaskKind.CHANGE_GROUP or self.group == CONFIGURED:
             return None
-        pk = next(iter(_ids([self.group])), 0)
+        pk = next(iter(ids_of([self.group])), 0)
         group = CustomerGroup.objects.filter(pk=pk).first()
         if group is None:
             raise NoGroup
@@ -134,7 +134,7 @@ def selected(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(listing.address_of(wish.back))
 
 
-def _ids(texts: Iterable[str]) -> list[int]:
+def ids_of(texts: Iterable[str]) -> list[int]:
     """Return the ids of the fields, each of which may have several with commas between them."""
     parts = (part for text in texts for part in text.split(","))
     fitting = (text for text in parts if text.isascii() and text.isdigit() and len(text) <= _DIGITS)

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext_lazy
 
 from guestlist.backoffice import announcing
 from guestlist.backoffice.filtering import FilterForm
+from guestlist.backoffice.import_page import ImportPage
 from guestlist.backoffice.labels import REASONS
 from guestlist.backoffice.templatetags.sends import number
 from guestlist.customers.models import CustomerGroup
@@ -145,6 +146,7 @@ PAGES: dict[TaskKind, TaskPage] = {
             "n",
         ),
     ),
+    TaskKind.IMPORT: ImportPage(),
     TaskKind.CHANGE_GROUP: MassPage(
         ngettext_lazy(
             "Whoever accepts this %(count)s invitation gets the group “%(group)s”, if nobody has yet.",

@@ -65,6 +65,7 @@ UNFOLD: dict[str, Any] = {
                         **_item(_("Private sales"), "local_activity", "invitations", "may_view"),
                         "items": [
                             _item(_("Invitations"), "mail", "invitations", "may_view"),
+                            _item(_("Import"), "upload_file", "imports", "may_import"),
                             _item(_("Background tasks"), "pending_actions", "tasks", "may_view"),
                         ],
                     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import sys
 import textwrap
@@ -19,7 +17,7 @@ from guestlist.mail.models import Measure, Send
 from guestlist.mail.sends import Progress, Status
 from guestlist.refusal import Refusal
 from guestlist.stores import config
-from guestlist.stores.actors import Actor, ActorKind
+from guestlist.worker.commanding import actor, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -69,14 +67,9 @@ def main(
                 return _watch(send_id, out, wait)
             return _switch(action, send_id, out, yes=yes)
         except Refusal as refusal:
-            return _fail(str(refusal))
+            return fail(str(refusal))
         except DatabaseError as error:
-            return _fail(f"The database cannot be used: {error}")
-
-
-def _fail(text: str) -> int:
-    sys.stderr.write(f"guestlist: {text}\n")
-    return 1
+            return fail(f"The database cannot be used: {error}")
 
 
 def _list(out: TextIO) -> int:
@@ -90,24 +83,15 @@ def _list(out: TextIO) -> int:
 def _switch(action: str, send_id: int | None, out: TextIO, *, yes: bool) -> int:
     found = _progress([send_id] if send_id else [])
     if not found:
-        return _fail(f"There is no send {send_id}.")
+        return fail(f"There is no send {send_id}.")
     (one,) = found
     if action == "stop" and not yes and one.status.can_stop and not _agreed(one, out):
         out.write("Nothing was changed.\n")
         return 1
-    changed = _ACTIONS[action](send=one.send, actor=_actor(), now=timezone.now())
+    changed = _ACTIONS[action](send=one.send, actor=actor(), now=timezone.now())
     out.write((_DONE if changed else _DONE_BEFORE)[action].format(send_id) + "\n")
     _write(_progress([one.send.pk]), out)
     return 0
-
-
-def _actor() -> Actor:
-    """Return who gives the command: whoever may run it may do everything, and the log says who it was."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    return Actor(ActorKind.SYSTEM, called=f"command:{user}")
 
 
 def _agreed(one: Progress, out: TextIO) -> bool:
@@ -122,7 +106,7 @@ def _watch(send_id: int | None, out: TextIO, wait: Callable[[float], object]) ->
     ids = [send_id] if send_id else _open_ids()
     if not _progress(ids):
         if send_id:
-            return _fail(f"There is no send {send_id}.")
+            return fail(f"There is no send {send_id}.")
         out.write("No send is under way.\n")
         return 0
     try:

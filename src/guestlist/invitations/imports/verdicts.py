@@ -34,7 +34,7 @@ NAMES: dict[str, str | _StrPromise] = {
     "no_sender": _("without a sender identity"),
     "no_template": _("without a mail template"),
     "undecodable": pgettext_lazy("row", "characters that do not fit the encoding"),
-    "unclosed_quote": pgettext_lazy("row", "a quotation mark that is not closed"),
+    "unclosed_quote": pgettext_lazy("row", "quotation mark not closed"),
     "row_too_long": pgettext_lazy("row", "too long"),
     "too_many_cells": pgettext_lazy("row", "more cells than columns"),
     "not_reached": pgettext_lazy("row", "not reached: the import was stopped"),

@@ -7,6 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("textarea[data-count]").forEach(countCharacters);
   document.querySelectorAll("input[data-copy]").forEach(offerCopying);
   document.querySelectorAll("[data-live]").forEach(watch);
+  document.querySelectorAll("form[data-rereading]").forEach(reread);
   // Unfold's page is hidden until its script has run, so a browser's own autofocus comes too early.
   const problem = document.querySelector("#content [aria-invalid='true'], #verdicts");
   if (problem) requestAnimationFrame(() => problem.focus());
@@ -156,4 +157,21 @@ function watch(region) {
     if (held) (document.getElementById(held) || now.querySelector("button, a"))?.focus();
   };
   again(region);
+}
+
+/** Read a file again as soon as it is said how, without leaving the page. */
+function reread(form) {
+  form.addEventListener("change", async (event) => {
+    if (!event.target.matches("[data-refresh]")) return;
+    const body = new FormData(form);
+    body.set("do", "preview");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, redirect: "error" });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-reread]");
+      form.querySelector("[data-reread]").replaceWith(fresh);
+      document.getElementById(event.target.id)?.focus();
+    } catch {
+      form.requestSubmit(form.querySelector("[data-reread-button]"));
+    }
+  });
 }

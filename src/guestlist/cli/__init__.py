@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import guestlist
+from guestlist.cli import files
 
 if TYPE_CHECKING:
     import threading
@@ -96,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     bounces.set_defaults(run=_bounces, takes_rest=False)
 
     _add_send(commands)
+
+    files.add_import(commands, set_up=_set_up_django)
+    files.add_export(commands, set_up=_set_up_django)
 
     migrate = commands.add_parser("migrate", help="make or update the database's tables", add_help=False)
     migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])

@@ -1,0 +1,189 @@
+"""The form that staff say with how a file is read, and what is the same for all of its rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.forms.utils import ErrorDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from guestlist.backoffice.add_form import AS_CONFIGURED, LATER, AddForm
+from guestlist.invitations.imports import columns, files
+from guestlist.invitations.imports.columns import Field
+from guestlist.invitations.imports.plans import Basis, Plan
+from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from guestlist.backoffice.access import Staff
+    from guestlist.invitations.models import ImportFile
+    from guestlist.refusal import Refusal
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+_FIELD_OF = {
+    "no_address_column": "column_email",
+    "column_used_twice": "column_email",
+    "no_basis": "basis",
+    "message_too_long": "message",
+    "message_has_controls": "message",
+    "not_permitted": "store_view",
+}
+
+
+class ImportForm(AddForm):
+    """How a file is read, which column has what, and what counts where no column says otherwise."""
+
+    needed = Permission.IMPORT
+
+    addresses = None  # type: ignore[assignment]  # they stand in the file
+    encoding = forms.ChoiceField(label=gettext_lazy("Encoding"), choices=list(files.ENCODINGS.items()))
+    delimiter = forms.ChoiceField(
+        label=gettext_lazy("Cells are separated by"),
+        choices=[
+            ("comma", gettext_lazy("comma (,)")),
+            ("semicolon", gettext_lazy("semicolon (;)")),
+            ("tab", gettext_lazy("tab")),
+            ("bar", gettext_lazy("bar (|)")),
+        ],
+    )
+    header = forms.ChoiceField(
+        label=gettext_lazy("The first row"),
+        choices=[
+            ("yes", gettext_lazy("column names")),
+            ("no", gettext_lazy("a person")),
+        ],
+    )
+    again = forms.BooleanField(
+        label=gettext_lazy("Invite again who has an open invitation"),
+        required=False,
+    )
+    basis = forms.ChoiceField(label=gettext_lazy("Why may we mail them?"), required=False)
+    basis_text = forms.CharField(
+        label=gettext_lazy("In words"),
+        required=False,
+        max_length=300,
+        help_text=gettext_lazy("Where and when they agreed, for example. It is kept with the send."),
+    )
+
+    def __init__(
+        self, staff: Staff, now: datetime.datetime, file: ImportFile, data: Mapping[str, Any] | None = None
+    ) -> None:
+        """Read the beginning of the file as the form says, or as is guessed, and offer its columns.
+
+        :raises EmptyFile, TooManyColumns: when it cannot be read so.
+        """
+        self.file = file
+        self.given = data
+        self.is_preview = data is not None and data.get("do") == "preview"
+        self.layout = columns.guessed(file)
+        if data is not None:
+            self._take_layout(data)
+        self.sample = columns.sample(file, self.layout)
+        super().__init__(staff, now, self.given)
+
+    def _offer_more(self) -> None:
+        offered = [
+            ("", _("No column")),
+            *(
+                (str(number), f"{columns.letter(number)}: {name}")
+                for number, name in enumerate(self.sample.names)
+            ),
+        ]
+        for field in Field:
+            self.fields[f"column_{field}"] = forms.ChoiceField(
+                label=field.label,
+                required=False,
+                choices=offered,
+                initial=self.layout.columns.get(field, ""),
+            )
+        self._offer("basis", [("", _("Choose …")), *Basis.choices])
+        self.fields["group"].initial = AS_CONFIGURED
+        names = {code: name for name, code in _DELIMITERS.items()}
+        self.initial["encoding"] = self.layout.encoding
+        self.initial["delimiter"] = names[self.layout.delimiter]
+        self.initial["header"] = "yes" if self.layout.has_header else "no"
+        for name in ("encoding", "delimiter", "header"):
+            self.fields[name].widget.attrs["data-refresh"] = ""
+
+    @property
+    def errors(self) -> ErrorDict:
+        """What is wrong; while it is only looked at, nothing is."""
+        return ErrorDict() if self.is_preview else super().errors
+
+    def _take_layout(self, data: Mapping[str, Any]) -> None:
+        """Read the file as the form says; the columns that were chosen count as long as it is cut the same way."""
+        encoding = data.get("encoding", "")
+        self.layout = dataclasses.replace(
+            self.layout,
+            encoding=encoding if encoding in files.ENCODINGS else self.layout.encoding,
+            delimiter=_DELIMITERS.get(data.get("delimiter", ""), self.layout.delimiter),
+            has_header=data.get("header", "yes") == "yes",
+        )
+        if data.get("read_as") == self.read_as:
+            chosen = {field.value: str(data.get(f"column_{field}", "")) for field in Field}
+            found = {field: int(text) for field, text in chosen.items() if text.isdigit() and len(text) < 4}  # noqa: PLR2004 - a hundred columns
+        else:
+            found = columns.found(self.file, self.layout)
+            changed: Any = data.copy()  # type: ignore[attr-defined]  # a QueryDict
+            for field in Field:
+                changed[f"column_{field}"] = str(found.get(field, ""))
+            self.given = changed
+        self.layout = dataclasses.replace(self.layout, columns=found)
+
+    @property
+    def read_as(self) -> str:
+        """Return a text that changes when the columns are others."""
+        return f"{self.layout.encoding} {self.layout.delimiter!r} {self.layout.has_header}"
+
+    @property
+    def column_fields(self) -> list[Any]:
+        """The fields that columns are chosen by."""
+        return [self[f"column_{field}"] for field in Field]
+
+    @property
+    def used(self) -> list[tuple[str, str]]:
+        """Of each column of the preview: its name, and what it is used for."""
+        labels = {number: str(Field(field).label) for field, number in self.layout.columns.items()}
+        return [(name, labels.get(number, "")) for number, name in enumerate(self.sample.names)]
+
+    @property
+    def plan(self) -> Plan:
+        """What was chosen."""
+        cleaned = self.cleaned_data
+        group, occasion = self.groups.get(cleaned["group"]), self.occasions.get(cleaned["occasion"])
+        return Plan(
+            layout=self.layout,
+            width=self.sample.width,
+            store_view=self.view.pk,
+            group=group.pk if group else None,
+            occasion=occasion.pk if occasion else None,
+            message=cleaned["message"],
+            when=cleaned["when"],
+            ready_at=cleaned["at"] if cleaned["when"] == LATER else None,
+            again=cleaned["again"],
+            basis=cleaned["basis"],
+            basis_text=" ".join(cleaned["basis_text"].split()),
+        )
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Put a refusal on the field that it is about."""
+        name = _FIELD_OF.get(refusal.code)
+        self.add_error(name, str(refusal))
+        if name:
+            self._mark(name)
+
+
+class UploadForm(forms.Form):
+    """The file itself."""
+
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        allow_empty_file=True,  # which is told of as such
+        error_messages={"required": gettext_lazy("Choose a file first.")},
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,text/csv"}),
+    )

@@ -1,0 +1,123 @@
+"""Bringing a file, saying what stands where, and what comes back."""
+
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from guestlist.invitations.actions import tasks
+from guestlist.invitations.models import ImportFile, Invitation, Task
+from guestlist.worker.jobs import HANDLERS
+from tests import make
+
+DATA = "Naam;E-mailadres\nZoë;zoe@example.com\nx;nonsense\n"
+
+
+def brought(client, data: bytes | str = DATA, name: str = "gasten.csv"):
+    content = data.encode("cp1252") if isinstance(data, str) else data
+    return client.post("/staff/imports/", {"file": SimpleUploadedFile(name, content)})
+
+
+def fields(page: str) -> dict[str, str]:
+    """Return what the form would send as it stands."""
+    found = dict(re.findall(r'<input type="hidden" name="(read_as|store_view)" value="([^"]*)"', page))
+    for name, options in re.findall(r'<select name="(\w+)".*?>(.*?)</select>', page, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)"[^>]*selected', options)
+        found[name] = chosen[1] if chosen else ""
+    return {name: value.replace("&#x27;", "'") for name, value in found.items()}
+
+
+def worked() -> None:
+    while tasks.work(handlers=HANDLERS, clock=lambda: make.NOW):
+        pass
+
+
+def test_file_is_read_as_it_is_meant_and_imported_once_confirmed(marketing, view) -> None:
+    plan = brought(marketing)["Location"]
+    page = marketing.get(plan).content.decode()
+    form = fields(page)
+
+    assert "Zoë" in page
+    assert (form["encoding"], form["delimiter"], form["header"]) == ("cp1252", "semicolon", "yes")
+    assert (form["column_email"], form["column_name"], form["column_group"]) == ("1", "0", "")
+    task = marketing.post(plan, form | {"when": "keep", "do": "check"})["Location"]
+    worked()
+    assert not Invitation.objects.exists()
+    refused = marketing.get(f"{task}refused/")
+    assert refused["Content-Disposition"] == 'attachment; filename="gasten-refused.csv"'
+    assert "x;nonsense;3;" in b"".join(refused.streaming_content).decode()
+    tasks.confirm(task=Task.objects.get(), actor=make.actor(), now=make.NOW)
+    worked()
+
+    made = Invitation.objects.select_related("address").get()
+    assert (made.address.normalized, made.address.name) == ("zoe@example.com", "Zoë")
+    assert marketing.get(plan)["Location"] == task
+
+
+def test_columns_are_guessed_anew_when_the_file_is_read_otherwise(marketing, view) -> None:
+    plan = brought(marketing, "Name,Mail;A\nx,a@x.nl;1\n")["Location"]
+    form = fields(marketing.get(plan).content.decode())
+    assert (form["delimiter"], form["column_email"]) == ("comma", "1")
+
+    again = fields(marketing.post(plan, form | {"delimiter": "semicolon", "do": "preview"}).content.decode())
+    assert (again["delimiter"], again["column_email"]) == ("semicolon", "0")
+    kept = fields(marketing.post(plan, again | {"column_email": "1", "do": "preview"}).content.decode())
+    assert kept["column_email"] == "1"
+    assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"column_email": ""}, "Choose the column that has the e-mail addresses."),
+        ({"when": "now"}, "Say why these people may be mailed."),
+        ({"group": ""}, "This field is required."),
+        ({"column_name": "77"}, "Select a valid choice."),
+        ({"when": "later", "at": "2020-01-01T10:00", "basis": "consent"}, "This moment has passed."),
+    ],
+)
+def test_form_says_what_is_missing_and_keeps_the_rest(marketing, view, changed, said) -> None:
+    plan = brought(marketing)["Location"]
+    form = fields(marketing.get(plan).content.decode()) | {"when": "keep", "message": "Hallo", "do": "check"}
+
+    answer = marketing.post(plan, form | changed)
+
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert said in page
+    assert ">\nHallo</textarea>" in page
+    assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        (b"", "a.csv", "This file is empty."),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\x00", "a.csv", "This is no table"),
+        (b"<html>", "a.xlsx", "This is a web page"),
+        (b"PK\x03\x04zip", "a.xlsx", "This file cannot be read."),
+        (b",".join([b"a"] * 200) + b"\n", "a.csv", "more than 100 columns"),
+    ],
+)
+def test_file_is_refused_with_what_to_do_when_it_is_none(marketing, view, data, name, said) -> None:
+    answer = brought(marketing, data, name)
+
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert not ImportFile.objects.exists()
+
+
+def test_import_is_nobody_elses(marketing, owner, support, view) -> None:
+    plan = brought(marketing)["Location"]
+
+    assert owner.get(plan).status_code == 404
+    assert support.get("/staff/imports/").status_code == 403
+    assert "/staff/imports/" not in support.get("/staff/").content.decode()
+    assert "/staff/imports/" in marketing.get("/staff/").content.decode()
+
+
+def test_upload_asks_for_a_file_when_there_is_none(marketing, view) -> None:
+    answer = marketing.post("/staff/imports/", {})
+
+    assert answer.status_code == 422
+    assert "Choose a file first." in answer.content.decode()
