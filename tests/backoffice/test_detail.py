@@ -43,6 +43,66 @@ def test_page_shows_what_the_mail_server_answered(owner, view, now) -> None:
     assert "450 Try &lt;later&gt;" in page
 
 
+def test_page_shows_what_was_taken_and_what_came_back_once(owner, view, now) -> None:
+    one = make.sent_invitation(make.customer(view))
+    make.fare(one, Verdict.BOUNCED, code="5.2.2")
+    message = Message.objects.get(subject_id=one.pk)
+    Attempt.objects.create(message=message, at=now, outcome="bounced", code="5.2.2", answer="")
+    answers = page_of(owner, one).partition("Answers of the mail server")[2].partition("</section>")[0]
+    assert answers.count("Handed over") == answers.count(">250<") == 1
+    assert answers.count("Refused by their mail server") == answers.count(">5.2.2<") == 1
+
+
+def test_inviting_staff_member_is_a_link_for_whoever_may_follow_it(owner, manager, view) -> None:
+    one = make.staff_invitation(view)
+    there = f"/staff/guestlist_customers/user/{one.staff_id}/change/"
+    assert there in page_of(owner, one)
+    assert there not in page_of(manager, one)
+
+
+def test_page_leads_to_those_beside_it_in_the_filtered_order(support, view, other_view) -> None:
+    b, a, c = (make.staff_invitation(view, address=f"{name}@example.org") for name in "bac")
+    discarded = make.staff_invitation(view, address="aa@example.org")
+    support.post(f"/staff/invitations/{discarded.pk}/discard/")
+    make.staff_invitation(other_view, address="ab@example.org")
+    back = "status=not_sent&sort=email&after=x"
+    query = f"?back={back.replace('=', '%3D').replace('&', '%26')}"
+
+    page = support.get(f"/staff/invitations/{b.pk}/{query}").content.decode()
+
+    assert f'rel="prev" href="/staff/invitations/{a.pk}/{query}"' in page
+    assert f'rel="next" href="/staff/invitations/{c.pk}/{query}"' in page
+    assert 'href="/staff/invitations/?status=not_sent&amp;sort=email&amp;after=x"' in page
+    last = support.get(f"/staff/invitations/{c.pk}/{query}").content.decode()
+    assert 'rel="prev"' in last
+    assert 'rel="next"' not in last
+
+
+@pytest.mark.parametrize(
+    "back", ["status=nothing", "after=%00&sort=-sent", "sort=²", "id=1&id=2", "website=9"]
+)
+def test_page_is_shown_whatever_list_it_is_said_to_come_from(owner, view, back) -> None:
+    one = make.staff_invitation(view)
+    assert owner.get(f"/staff/invitations/{one.pk}/", {"back": back}).status_code == 200
+
+
+@pytest.mark.parametrize("others", [1, 50])
+def test_page_needs_as_many_queries_for_many_as_for_few(
+    owner, view, now, others, django_assert_num_queries
+) -> None:
+    inviter = make.customer(view)
+    one = make.sent_invitation(inviter)
+    for _number in range(others):
+        make.sent_invitation(inviter)
+    message = Message.objects.get(pk=one.mail_id or 0)
+    Attempt.objects.bulk_create(
+        Attempt(message=message, at=now, outcome="deferred", code="450", answer=str(number))
+        for number in range(others)
+    )
+    with django_assert_num_queries(13):
+        page_of(owner, one)
+
+
 def test_discard_asks_then_discards_then_says_so(owner, view) -> None:
     one = make.staff_invitation(view)
     path = f"/staff/invitations/{one.pk}/discard/"

@@ -29,6 +29,12 @@ _FIELDS: dict[Sort, Expression | F] = {
 _ORDERS = [Order(sort, descending=descending) for sort in Sort for descending in (True, False)]
 
 
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch) -> None:
+    """Let a block be about as large as the shop: to go along all ids of a whole one step by step would take minutes."""
+    monkeypatch.setattr(blocks, "BLOCK", 8)
+
+
 @pytest.fixture
 def shop(monkeypatch) -> dict[str, int]:
     """Thirty invitations of two websites, in every state, of two inviters, some sent more than once."""
@@ -132,6 +138,38 @@ def test_pages_show_every_row_once_in_every_order_both_ways(shop, way, query, sc
         rows = expected(search, order)
         for backwards in (False, True):
             assert flat(pages(search, order, backwards=backwards), backwards=backwards) == rows
+
+
+@pytest.mark.parametrize("query", [{}, {"status": "sent"}, {"email": "one.example"}, {"inviter": "emma"}])
+@pytest.mark.parametrize("ways", ["along the order", "sorted"])
+def test_rows_beside_each_row_are_those_of_the_list(shop, monkeypatch, query, ways) -> None:
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "FIRST_STEP", 1_000 if ways == "along the order" else 1)
+    search = Search(
+        Filter.from_query({name: shop.get(value, value) for name, value in query.items()}), None, NOW
+    )
+    for order in _ORDERS:
+        rows = expected(search, order)
+        for before, one, after in zip([None, *rows], rows, [*rows[1:], None], strict=False):
+            place = parts.place_of(Invitation.objects.select_related("address").get(pk=one), order)
+            assert search.beside(order, place) == (before, after)
+
+
+def test_rows_beside_one_that_does_not_match_are_those_that_it_would_stand_between(shop) -> None:
+    search = Search(Filter(status="accepted"), None, NOW)
+    rows = expected(search, Order())
+    left = Invitation.objects.filter(pk__lt=rows[0], pk__gt=rows[1]).order_by("-pk")[0]
+    assert search.beside(Order(), parts.place_of(left, Order())) == (rows[0], rows[1])
+
+
+def test_nothing_is_beside_a_row_where_a_page_would_not_look(shop, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "FIRST_STEP", 2)
+    monkeypatch.setattr(parts, "FURTHER_STEPS", ())
+    monkeypatch.setattr(finding, "GATHERED", 0)
+    search = Search(Filter(delivery="in_doubt"), None, NOW)
+    middle = Invitation.objects.order_by("pk")[15]
+    assert search.beside(Order(), parts.place_of(middle, Order())) == (None, None)
 
 
 @pytest.mark.parametrize("backwards", [False, True])

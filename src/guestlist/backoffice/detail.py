@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from guestlist.backoffice import access, listing
-from guestlist.customers.models import Customer, CustomerGroup, User
+from guestlist.backoffice import access, history, listing, neighbors
 from guestlist.invitations import actions, config
 from guestlist.invitations import message as words
-from guestlist.invitations.lifecycle import MoveNotAllowed, Reason, Status
-from guestlist.invitations.models import WAITING, EventKind, Invitation, InvitationEvent
-from guestlist.mail.models import Attempt, Message
+from guestlist.invitations.lifecycle import MoveNotAllowed, Status
+from guestlist.invitations.models import WAITING, Invitation
+from guestlist.mail.models import Message
 from guestlist.refusal import Refusal
-from guestlist.stores.actors import ActorKind, Permission
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from guestlist.backoffice.access import Staff
-
-_EVENTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of the history, with names instead of codes and ids."""
-
-    event: InvitationEvent
-    label: str
-    actor: str
-    reason: str
-    origin: str
-    target: str
-    answer: str
+from guestlist.stores.actors import Permission
 
 
 @require_safe
@@ -171,9 +148,7 @@ def _found(request: HttpRequest, pk: int, needed: Permission = Permission.VIEW) 
 
 
 def _back_to(request: HttpRequest, pk: int) -> HttpResponse:
-    back = request.GET.get("back", "")
-    address = reverse("admin:invitation", args=[pk])
-    return HttpResponseRedirect(f"{address}?{urlencode({'back': back})}" if back else address)
+    return HttpResponseRedirect(neighbors.address_of(pk, request.GET.get("back", "")))
 
 
 def _shown(
@@ -188,6 +163,7 @@ def _shown(
     saved = invitation.note.message if hasattr(invitation, "note") else ""
     back = request.GET.get("back", "")
     mail = Message.objects.select_related("sender").filter(pk=invitation.mail_id or 0).first()
+    events = history.events_of(invitation)
     first = invitation.status == Status.NOT_SENT
     website_id = invitation.website_id
     sendable = staff.actor.may(Permission.SEND if first else Permission.RESEND, website_id)
@@ -201,9 +177,11 @@ def _shown(
         "link": link,
         "max_length": words.MAX_LENGTH,
         "now": now,
-        "steps": _steps(invitation, staff),
+        "steps": history.steps(events, staff),
         "mail": mail,
-        "attempts": list(Attempt.objects.filter(message=mail).order_by("pk")) if mail else [],
+        "answers": history.answers(events, invitation.mail_id),
+        "beside": neighbors.links(invitation, back, staff=staff, now=now),
+        "may_see_staff": staff.is_owner,
         "query": f"?{urlencode({'back': back})}" if back else "",
         "list_address": listing.address_of(back),
         "can_discard": invitation.is_open and staff.actor.may(Permission.DISCARD, website_id),
@@ -218,55 +196,12 @@ def _shown(
 
 
 def _asked(request: HttpRequest, invitation: Invitation, **said: Any) -> HttpResponse:  # noqa: ANN401 - sentences
-    back = request.GET.get("back", "")
-    address = reverse("admin:invitation", args=[invitation.pk])
     context = {
         **access.context(request),
         **said,
         "invitation": invitation,
         "address": address_of(invitation),
         "now": timezone.now(),
-        "cancel": f"{address}?{urlencode({'back': back})}" if back else address,
+        "cancel": neighbors.address_of(invitation.pk, request.GET.get("back", "")),
     }
     return render(request, "backoffice/confirm_one.html", context)
-
-
-def _steps(invitation: Invitation, staff: Staff) -> list[Step]:
-    events = list(InvitationEvent.objects.filter(invitation=invitation).order_by("-pk")[:_EVENTS])
-    names, groups = _names(events, staff), _groups(events)
-    kinds, reasons, statuses = dict(EventKind.choices), dict(Reason.choices), dict(Status.choices)
-    return [
-        Step(
-            event,
-            label=str(kinds.get(event.kind, event.kind)),
-            actor=names.get((event.actor_kind, event.actor_id), str(ActorKind(event.actor_kind).label)),
-            reason=str(reasons.get(event.reason, event.reason)) if event.reason != event.kind else "",
-            origin=groups.get((event.pk, "from"), str(statuses.get(event.origin or "", ""))),
-            target=groups.get((event.pk, "to"), str(statuses.get(event.target or "", ""))),
-            answer=" ".join(str(event.detail[key]) for key in ("code", "answer") if event.detail.get(key)),
-        )
-        for event in events
-    ]
-
-
-def _groups(events: Sequence[InvitationEvent]) -> dict[tuple[int, str], str]:
-    """Return from and to which group it was changed, by the event's id."""
-    changed = [event for event in events if event.kind == EventKind.GROUP_CHANGED]
-    ends = {(event.pk, end): event.detail.get(end) for event in changed for end in ("from", "to")}
-    known = CustomerGroup.objects.in_bulk({pk for pk in ends.values() if pk}) if ends else {}
-    return {
-        key: str(known.get(pk, _("deleted group"))) if pk else _("As configured") for key, pk in ends.items()
-    }
-
-
-def _names(events: Sequence[InvitationEvent], staff: Staff) -> dict[tuple[str, int | None], str]:
-    ids: dict[str, set[int]] = {}
-    for event in events:
-        if event.actor_id is not None:
-            ids.setdefault(event.actor_kind, set()).add(event.actor_id)
-    names: dict[tuple[str, int | None], str] = {}
-    for user in User.objects.filter(pk__in=ids.get(ActorKind.STAFF, ())):
-        names[ActorKind.STAFF, user.pk] = user.get_full_name() or user.email
-    for customer in Customer.objects.visible_to(staff.actor).filter(pk__in=ids.get(ActorKind.CUSTOMER, ())):
-        names[ActorKind.CUSTOMER, customer.pk] = str(customer)
-    return names

@@ -51,7 +51,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     staff = access.of(request)
     staff.require(Permission.VIEW)
     now = timezone.now().astimezone(staff.zone)
-    order = _order(request.GET)
+    order = order_of(request.GET)
     problem: filters.UnusableFilter | None = None
     chosen = Filter()
     try:
@@ -108,6 +108,15 @@ def _export_query(chosen: Filter) -> dict[str, str]:
     return {kind: urlencode({**chosen.as_query(), "format": kind}) for kind in exports.FORMATS}
 
 
+def order_of(query: Mapping[str, Any]) -> Order:
+    """Return the order that the parameters of an address ask for; the newest first where they ask for none."""
+    text = str(query.get("sort") or "")
+    try:
+        return Order(Sort(text.removeprefix("-")), descending=text.startswith("-"))
+    except ValueError:
+        return Order()
+
+
 def _page(search: Search, order: Order, query: Mapping[str, Any]) -> Page:
     """Return the page that the parameters ``after``, ``before`` or ``last`` ask for; else the first."""
     for name in ("after", "before"):
@@ -122,14 +131,6 @@ def _amount(search: Search, shown: Page) -> Amount | None:
     if not shown.ids:
         return None
     return Amount(shown.total) if shown.total is not None else estimates.how_many(search)
-
-
-def _order(query: Mapping[str, Any]) -> Order:
-    text = str(query.get("sort") or "")
-    try:
-        return Order(Sort(text.removeprefix("-")), descending=text.startswith("-"))
-    except ValueError:
-        return Order()
 
 
 def _named(order: Order) -> str:

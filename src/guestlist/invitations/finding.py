@@ -52,14 +52,7 @@ class Search:
 
     def page(self, order: Order, *, start: Place | None = None, backwards: bool = False, size: int) -> Page:
         """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
-        walk = Walk(
-            self.matching,
-            self.parts(order),
-            start,
-            descending=order.descending,
-            backwards=backwards,
-            size=size,
-        )
+        walk = self._walk(order, start, backwards=backwards, size=size)
         walk.go(parts.FIRST_STEP)
         if walk.is_done:
             return walk.page()
@@ -68,6 +61,30 @@ class Search:
             return _sorted_page(self, gathered, order, start, backwards=backwards, size=size)
         walk.go_on()
         return walk.page()
+
+    def beside(self, order: Order, place: Place) -> tuple[int | None, int | None]:
+        """Return the ids before and after a place in the order; None at its ends, and where a page would not look either."""
+        walks = [self._walk(order, place, backwards=one, size=0) for one in (True, False)]
+        for walk in walks:
+            walk.go(parts.FIRST_STEP)
+        left = [walk for walk in walks if not walk.is_done]
+        gathered = self.gathered(GATHERED) if left else None
+        if gathered is not None:
+            return _beside(self, gathered, order, place)
+        for walk in left:
+            walk.go_on()
+        before, after = (walk.found[0].pk if walk.found else None for walk in walks)
+        return before, after
+
+    def _walk(self, order: Order, start: Place | None, *, backwards: bool, size: int) -> Walk:
+        return Walk(
+            self.matching,
+            self.parts(order),
+            start,
+            descending=order.descending,
+            backwards=backwards,
+            size=size,
+        )
 
     def parts(self, order: Order) -> list[Part]:
         """Return the parts that the list has in an order, leaving out those that nothing in the filter can match."""
@@ -201,7 +218,7 @@ def _sorted_page(
     size: int,
 ) -> Page:
     """Return a page of few rows: all of them are sorted, and counted on the way."""
-    rows = [place for part in search.parts(order) for place in _sorted(search, gathered, part, order)]
+    rows = _all_sorted(search, gathered, order)
     begin = _position(rows, start, order, backwards=backwards)
     begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
     shown = rows[begin:end]
@@ -213,6 +230,18 @@ def _sorted_page(
         has_after=end < len(rows),
         total=len(rows),
     )
+
+
+def _beside(search: Search, gathered: list[int], order: Order, place: Place) -> tuple[int | None, int | None]:
+    rows = _all_sorted(search, gathered, order)
+    end = _position(rows, place, order, backwards=True)
+    begin = _position(rows, place, order, backwards=False)
+    before = rows[end - 1].pk if end else None
+    return before, rows[begin].pk if begin < len(rows) else None
+
+
+def _all_sorted(search: Search, gathered: list[int], order: Order) -> list[Place]:
+    return [place for part in search.parts(order) for place in _sorted(search, gathered, part, order)]
 
 
 def _sorted(search: Search, gathered: list[int], part: Part, order: Order) -> list[Place]:

@@ -50,6 +50,15 @@ class Place:
     pk: int
 
 
+def place_of(invitation: Invitation, order: Order) -> Place:
+    """Return where an invitation stands in an order, whether or not a filter has it."""
+    if order.sort == Sort.EMAIL:
+        email = invitation.address.normalized if hasattr(invitation, "address") else ""
+        return Place(0 if email else 1, email, invitation.pk)
+    at = {Sort.SENT: invitation.sent_at, Sort.REGISTERED: invitation.accepted_at}.get(order.sort)
+    return Place(0 if at or order.sort == Sort.ID else 1, at, invitation.pk)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of an ordered list: the rows with a value in its order, or those without by their ids.
