@@ -1,16 +1,19 @@
 """The configuration page: every option at every scope, saved all or nothing."""
 
+import re
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from guestlist.invitations import rules
 from guestlist.invitations.config import Invitations
 from guestlist.mail.config import Delivery
 from guestlist.stores import config
 from guestlist.stores.config import Scope
-from guestlist.stores.models import Override
+from guestlist.stores.models import OptionChange, Override
 from tests import make
 
 _ADDRESS = "/staff/configuration/invitations/"
@@ -186,7 +189,7 @@ def test_manager_of_one_website_sets_that_one_alone(manager, view, other_view) -
     for address in (f"{_ADDRESS}?website={other_view.website_id}", f"{_ADDRESS}?store_view={other_view.pk}"):
         assert manager.post(address, {"value_max_at_once": "2"}).status_code == 404
     assert manager.post(f"{_ADDRESS}?x=1", {"value_max_at_once": "2"}).status_code == 403
-    manager.post(_ADDRESS, {"value_max_at_once": "2"})
+    assert manager.post(_ADDRESS, {"value_max_at_once": "2"}).status_code == 403
     assert Override.objects.count() == 1
 
 
@@ -198,6 +201,72 @@ def test_unknown_scope_is_not_found(owner, view, query) -> None:
 def test_anonymous_is_asked_to_sign_in_before_anything_is_saved(client, view) -> None:
     assert client.post(_ADDRESS, {"value_max_at_once": "2"}).status_code == 302
     assert not Override.objects.exists()
+
+
+def changes_on(client, address: str) -> str:
+    """Return the part of the page that tells who changed what, without its marks."""
+    page = client.get(address).content.decode()
+    return " ".join(strip_tags(page.partition('id="changes"')[2].partition("</section>")[0]).split())
+
+
+def test_page_tells_who_changed_what_from_what_to_what_and_where(owner, view) -> None:
+    vip = make.group("vip")
+    owner.post(_ADDRESS, {"has_inviting_groups": "1", "value_inviting_groups": str(vip.pk)})
+    here = f"{_ADDRESS}?store_view={view.pk}"
+    owner.post(here, {"value_max_at_once": "7", "value_custom_message": "false"})
+    owner.post(here, {"has_max_at_once": "1", "inherit_max_at_once": "on"})
+    make.configure("max_at_once", 9)
+
+    told = changes_on(owner, _ADDRESS)
+
+    for line in (
+        "sent at one time Linden & Loom (English) 7 →became as the website",
+        "sent at one time Linden & Loom (English) as the website →became 7",
+        "add a custom message Linden & Loom (English) as the website →became No",
+        "Groups that may invite Default built-in value →became Vip",
+        "sent at one time Default built-in value →became 9",
+    ):
+        assert line in told.replace("&amp;", "&"), told
+    assert told.count("Emma Clarke") == 4
+    assert told.count("System") == 1
+    assert "Default" not in changes_on(owner, here)
+    assert "Nothing was changed here yet." in changes_on(owner, f"{_DELIVERY}?store_view={view.pk}")
+
+
+@pytest.mark.requirement("trust-16")
+def test_manager_of_one_website_reads_of_its_changes_alone(manager, view, other_view) -> None:
+    for place in (None, other_view.website, other_view, view.website, view):
+        make.configure("max_at_once", 9, place)
+    assert changes_on(manager, f"{_ADDRESS}?website={view.website_id}").count("→") == 2
+
+
+def test_changes_are_read_page_by_page_in_as_many_queries(owner, view) -> None:
+    def asked(address: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            owner.get(address)
+        return len(queries)
+
+    here = f"{_ADDRESS}?store_view={view.pk}"
+    make.configure("max_at_once", 1, view)
+    few = asked(here)
+    for number in range(2, 26):
+        make.configure("max_at_once", number, view)
+    assert asked(here) == few
+    first = owner.get(here).content.decode()
+    older = re.search(r'href="(/staff/configuration[^"]*after=\d+)#changes"', first)
+    assert older
+    second = changes_on(owner, older[1].replace("&amp;", "&"))
+    assert "14 →became 15" in second
+    assert "Newer" in second
+    assert "Older" in second
+    assert f'action="{here}"' in owner.get(older[1].replace("&amp;", "&")).content.decode()
+
+
+def test_nothing_is_written_down_when_nothing_is_saved(owner, view) -> None:
+    owner.post(_ADDRESS, {"value_max_at_once": "7", "value_registration": "everyone"})
+    make.configure("registration", "invitation")
+    owner.post(_ADDRESS, {"value_max_at_once": "7", "value_registration": "open"})
+    assert OptionChange.objects.count() == 1
 
 
 _DELIVERY = "/staff/configuration/delivery/"
@@ -280,8 +349,14 @@ def test_start_is_refused_when_a_lock_of_delivery_does_not_fit(settings, locks: 
 @pytest.mark.requirement("trust-16")
 def test_manager_of_one_website_sets_its_delivery_alone(manager, marketing, view, other_view) -> None:
     assert manager.get(_DELIVERY)["Location"] == f"{_DELIVERY}?website={view.website_id}"
-    manager.post(f"{_DELIVERY}?website={view.website_id}", {"value_send_from": "9", "value_all_per_day": "1"})
+    here = f"{_DELIVERY}?website={view.website_id}"
+    refused = manager.post(here, {"value_send_from": "9", "value_all_per_day": "1"})
 
+    assert refused.status_code == 422
+    assert "cannot be set for a single website. Set it at a wider scope." in refused.content.decode()
+    assert 'value="9"' in refused.content.decode()
+    assert not Override.objects.exists()
+    manager.post(here, {"value_send_from": "9"})
     assert Override.objects.get().option == "send_from"
     assert manager.post(f"{_DELIVERY}?website={other_view.website_id}", {}).status_code == 404
     assert marketing.get(_DELIVERY).status_code == 403

@@ -1,5 +1,6 @@
 """Configuration: every option at every scope, what is inherited, what locks do, and what is refused."""
 
+import datetime
 import itertools
 from typing import Any
 
@@ -14,7 +15,7 @@ from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from guestlist.stores.config import InvalidValue, OptionLocked, Scope, ScopeTooNarrow, UnknownOption
-from guestlist.stores.models import Override, StoreView
+from guestlist.stores.models import OptionChange, Override, StoreView
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +137,7 @@ def test_option_is_set_or_refused_when_it_is_given_at_a_scope(name: str, scope: 
             put(name, value, place)
         assert str(refused.value.data["label"]) in str(refused.value)
         with pytest.raises(ScopeTooNarrow):
-            stores.inherit(section=Invitations, name=name, place=place, actor=SYSTEM)
+            stores.inherit(section=Invitations, name=name, place=place, actor=SYSTEM, now=make.NOW)
         assert not Override.objects.exists()
     else:
         put(name, value, place)
@@ -164,7 +165,7 @@ def test_option_is_inherited_when_a_narrower_scope_has_no_value(name: str) -> No
     for scope in reversed(scopes):
         place = place_at(scope, view)
         inherited = config.resolve(Invitations, place).inherited
-        stores.inherit(section=Invitations, name=name, place=place, actor=SYSTEM)
+        stores.inherit(section=Invitations, name=name, place=place, actor=SYSTEM, now=make.NOW)
         assert read(name, place) == (
             list(getattr(inherited, name))
             if isinstance(getattr(inherited, name), tuple)
@@ -211,11 +212,33 @@ def test_setting_is_written_down_with_who_and_when() -> None:
     assert (row.changed_by_kind, row.changed_by_id) == ("staff", boss.id)
 
 
+def test_change_is_written_down_with_what_was_before_and_is_after() -> None:
+    view = make.store_view()
+    boss = make.actor(view.website)
+    place = config.at(view)
+
+    put("max_at_once", 7, place, boss)
+    put("max_at_once", 7, place, boss)
+    put("max_at_once", 8, place, boss)
+    later = make.NOW + datetime.timedelta(days=1)
+    for _twice in range(2):
+        stores.inherit(section=Invitations, name="max_at_once", place=place, actor=boss, now=later)
+
+    rows = list(OptionChange.objects.order_by("pk"))
+    assert [(row.before, row.after) for row in rows] == [(None, 7), (7, 8), (8, None)]
+    assert {(row.option, row.website, row.store_view, row.actor_id) for row in rows} == {
+        ("max_at_once", view.website, view, boss.id)
+    }
+    assert [row.at for row in rows] == [make.NOW, make.NOW, later]
+
+
 def test_unknown_option_is_refused_when_it_is_set_or_inherited() -> None:
     with pytest.raises(UnknownOption, match="max_at_onse"):
         put("max_at_onse", 5)
     with pytest.raises(UnknownOption, match="max_at_onse"):
-        stores.inherit(section=Invitations, name="max_at_onse", place=config.DEFAULT, actor=SYSTEM)
+        stores.inherit(
+            section=Invitations, name="max_at_onse", place=config.DEFAULT, actor=SYSTEM, now=make.NOW
+        )
 
 
 def test_option_of_another_version_is_left_alone_when_it_is_stored() -> None:
@@ -240,7 +263,7 @@ def test_place_is_refused_when_staff_may_not_configure_it() -> None:
         with pytest.raises(NotPermitted):
             put("max_at_once", 9, place, actor)
         with pytest.raises(NotPermitted):
-            stores.inherit(section=Invitations, name="max_at_once", place=place, actor=actor)
+            stores.inherit(section=Invitations, name="max_at_once", place=place, actor=actor, now=make.NOW)
     put("max_at_once", 9, config.DEFAULT, make.actor())
 
     assert [row.value for row in Override.objects.order_by("pk")] == [7, 9]
@@ -264,7 +287,9 @@ def test_lock_wins_and_what_was_set_returns_when_it_goes(settings) -> None:
     assert "operator" in str(locked.locks["max_at_once"].reason)
     for deed in (
         lambda: put("max_at_once", 5, config.at(view)),
-        lambda: stores.inherit(section=Invitations, name="max_at_once", place=config.at(view), actor=SYSTEM),
+        lambda: stores.inherit(
+            section=Invitations, name="max_at_once", place=config.at(view), actor=SYSTEM, now=make.NOW
+        ),
     ):
         with pytest.raises(OptionLocked, match="operator"):
             deed()

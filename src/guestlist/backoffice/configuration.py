@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from guestlist.backoffice import access, options
+from guestlist.backoffice import access, changes, options
 from guestlist.invitations import rules
 from guestlist.invitations.config import Invitations
 from guestlist.mail.config import Delivery
@@ -24,14 +24,13 @@ from guestlist.refusal import Refusal
 from guestlist.stores import actions as stores
 from guestlist.stores import config
 from guestlist.stores.actors import Permission
+from guestlist.stores.models import StoreView, Website
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
     from guestlist.backoffice.access import Staff
-    from guestlist.backoffice.options import Row
-    from guestlist.stores.models import StoreView, Website
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,11 @@ def configuration(request: HttpRequest, code: str = "invitations") -> HttpRespon
     page = PAGES[code]
     staff = access.of(request)
     staff.require(Permission.CONFIGURE)
-    if not request.GET and not staff.actor.may(Permission.CONFIGURE, None):
+    names_scope = "website" in request.GET or "store_view" in request.GET
+    if request.method != "POST" and not names_scope and not staff.actor.may(Permission.CONFIGURE, None):
         mine = _websites(staff)
+        if not mine:
+            raise PermissionDenied
         return HttpResponseRedirect(f"{_address(page)}?website={mine[0].pk}")
     target = _target(request, staff)
     place = config.at(target)
@@ -89,47 +91,53 @@ def configuration(request: HttpRequest, code: str = "invitations") -> HttpRespon
         raise PermissionDenied
     resolved = config.resolve(page.section, place)
     if request.method != "POST":
-        return _shown(request, page, target, options.rows(resolved))
+        return _shown(request, page, target, resolved)
     wanted = options.read(resolved, request.POST)
     if not wanted.problems:
         try:
             changed = _saved(page, staff, place, wanted.changes, request)
         except _OpensRegistrationError as question:
-            return _asked(request, target, question.websites)
+            return _asked(request, page, target, question.websites)
         except Refusal as refusal:
             wanted.problems[str(refusal.data.get("option", ""))] = str(refusal)
         else:
             said = _("The configuration was saved.") if changed else _("Nothing was changed.")
             messages.add_message(request, messages.SUCCESS if changed else messages.INFO, said)
-            return HttpResponseRedirect(request.get_full_path())
-    return _shown(
-        request, page, target, options.rows(resolved, request.POST, wanted.problems), problems=wanted.problems
-    )
+            return HttpResponseRedirect(f"{_address(page)}{_query(target)}")
+    return _shown(request, page, target, resolved, problems=wanted.problems)
 
 
 def _address(page: Page) -> str:
     return reverse(f"admin:{page.url_name}")
 
 
+def _query(target: Website | StoreView | None) -> str:
+    """Return the query that names a scope."""
+    if target is None:
+        return ""
+    return f"?store_view={target.pk}" if isinstance(target, StoreView) else f"?website={target.pk}"
+
+
 def _saved(
     page: Page,
     staff: Staff,
     place: config.Place,
-    changes: Mapping[str, options.Change],
+    wanted: Mapping[str, options.Change],
     request: HttpRequest,
 ) -> int:
     """Make the changes, all or none; returns how many there were."""
     now = timezone.now()
     may_open = page.section is Invitations
-    before = _open_views(staff) if may_open else set()
+    views = list(StoreView.objects.visible_to(staff.actor, Permission.CONFIGURE)) if may_open else []
+    before = _open_views(views)
     with transaction.atomic():
-        for name, change in changes.items():
+        for name, change in wanted.items():
             _make(page.section, name, change, place, staff, now)
-        opened = _open_views(staff) - before if may_open else set()
+        opened = _open_views(views) - before
         if opened and "opens" not in request.POST:
-            ids = {view.website_id for view in staff.store_views if view.pk in opened}
-            raise _OpensRegistrationError([website for website in staff.websites if website.pk in ids])
-    return len(changes)
+            ids = {view.website_id for view in views if view.pk in opened}
+            raise _OpensRegistrationError(list(Website.objects.filter(pk__in=ids).order_by("name", "pk")))
+    return len(wanted)
 
 
 def _make(
@@ -141,16 +149,16 @@ def _make(
     now: datetime.datetime,
 ) -> None:
     if change.inherits:
-        stores.inherit(section=section, name=name, place=place, actor=staff.actor)
+        stores.inherit(section=section, name=name, place=place, actor=staff.actor, now=now)
     else:
         stores.override(
             section=section, name=name, value=change.value, place=place, actor=staff.actor, now=now
         )
 
 
-def _open_views(staff: Staff) -> set[int]:
+def _open_views(views: list[StoreView]) -> set[int]:
     """Return the ids of the store views where anyone can register, by what counts now."""
-    resolved = config.resolve_each(Invitations, staff.store_views)
+    resolved = config.resolve_each(Invitations, views) if views else {}
     return {pk for pk, value in resolved.items() if rules.registration_is_open(value)}
 
 
@@ -185,15 +193,15 @@ def _scopes(staff: Staff, place: config.Place) -> list[dict[str, Any]]:
         scopes.append(
             {
                 "label": website.name,
-                "query": f"?website={website.pk}",
+                "query": _query(website),
                 "level": 2,
                 "is_current": place == here,
             }
         )
         scopes += [
             {
-                "label": f"{view.name} ({view.get_language_display()})",
-                "query": f"?store_view={view.pk}",
+                "label": changes.name_of(view),
+                "query": _query(view),
                 "level": 3,
                 "is_current": place.store_view_id == view.pk,
             }
@@ -216,12 +224,14 @@ def _shown(
     request: HttpRequest,
     page: Page,
     target: Website | StoreView | None,
-    rows: list[Row],
+    resolved: config.Resolved[Any],
     *,
     problems: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    staff, place = access.of(request), config.at(target)
-    shown = {row.name for row in rows}
+    staff, place = access.of(request), resolved.place
+    choices = options.offered(page.section)
+    rows = options.rows(resolved, choices, request.POST if problems else None, problems)
+    open_here = {row.name for row in rows if row.is_open}
     context = {
         **access.context(request),
         "title": page.title,
@@ -236,13 +246,17 @@ def _shown(
         ],
         "differing": _differing(staff) if page.section is Invitations else [],
         "problems": problems or {},
-        "other_problems": [text for name, text in (problems or {}).items() if name not in shown],
-        "query": f"?{request.GET.urlencode()}" if request.GET else "",
+        "other_problems": [text for name, text in (problems or {}).items() if name not in open_here],
+        "query": _query(target),
+        "start": f"{_query(target)}&" if target else "?",
+        "changes": changes.page(page.section, place, actor=staff.actor, offered=choices, query=request.GET),
     }
     return render(request, "backoffice/configuration.html", context, status=422 if problems else 200)
 
 
-def _asked(request: HttpRequest, target: Website | StoreView | None, websites: list[Website]) -> HttpResponse:
+def _asked(
+    request: HttpRequest, page: Page, target: Website | StoreView | None, websites: list[Website]
+) -> HttpResponse:
     kept = [
         (name, value)
         for name, values in request.POST.lists()
@@ -255,6 +269,6 @@ def _asked(request: HttpRequest, target: Website | StoreView | None, websites: l
         "target": target,
         "websites": websites,
         "kept": kept,
-        "address": request.get_full_path(),
+        "address": f"{_address(page)}{_query(target)}",
     }
     return render(request, "backoffice/confirm_opening.html", context)

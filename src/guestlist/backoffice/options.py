@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from django.http import QueryDict
     from pydantic.fields import FieldInfo
 
+Choices = tuple[tuple[str, Any], ...]
+"""The values that an option can have and how each is called, in order; empty where it is a number or an open text."""
+
 _DIGITS = 9
 """Most digits that are read as a number; no bound has more."""
 YES_NO = (("true", gettext_lazy("Yes")), ("false", gettext_lazy("No")))
@@ -52,7 +55,7 @@ class Row:
     lock: Any = ""
     wider: Any = ""
     problem: str = ""
-    choices: tuple[tuple[str, Any], ...] = ()
+    choices: Choices = ()
     low: int | None = None
     high: int | None = None
 
@@ -78,24 +81,32 @@ class Wanted:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+def offered(section: type[config.Section]) -> dict[str, Choices]:
+    """Return the choices of each option of a section, in as many queries for many options as for one."""
+    found = _found() if section is Invitations else {}
+    return {
+        name: found.get(name) or config.about(info).choices or (YES_NO if info.annotation is bool else ())
+        for name, info in section.model_fields.items()
+    }
+
+
 def rows(
     resolved: config.Resolved[Any],
+    choices: Mapping[str, Choices],
     entered: QueryDict | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Return every option as it stands at the place; with what was entered there, as it was entered."""
     section = type(resolved.value)
-    choices = _choices() if section is Invitations else {}
-    return [_row(name, resolved, choices, entered, problems or {}) for name in section.model_fields]
+    return [_row(name, resolved, choices[name], entered, problems or {}) for name in section.model_fields]
 
 
 def read(resolved: config.Resolved[Any], entered: QueryDict) -> Wanted:
-    """Return what was entered, as far as it differs from what is stored; locked and wider options do not count."""
+    """Return what was entered, as far as it differs from what is stored; saving refuses what may not be set here."""
     wanted = Wanted()
     section = type(resolved.value)
     for name, info in section.model_fields.items():
-        about = config.about(info)
-        if name in resolved.locks or resolved.place.scope > about.narrowest or not _is_there(name, entered):
+        if not _is_there(name, entered):
             continue
         is_own = resolved.set_here(name)
         if f"inherit_{name}" in entered:
@@ -121,13 +132,12 @@ def _is_there(name: str, entered: QueryDict) -> bool:
 def _row(
     name: str,
     resolved: config.Resolved[Any],
-    choices: Mapping[str, tuple[tuple[str, Any], ...]],
+    choices: Choices,
     entered: QueryDict | None,
     problems: Mapping[str, str],
 ) -> Row:
     info = type(resolved.value).model_fields[name]
     about, lock = config.about(info), resolved.locks.get(name)
-    offered = choices.get(name) or about.choices or (YES_NO if info.annotation is bool else ())
     counts = _json(resolved.value if lock else resolved.stored, name)
     inherited = _json(resolved.inherited, name)
     inherits = not resolved.set_here(name)
@@ -136,7 +146,7 @@ def _row(
         inherits = f"inherit_{name}" in entered
         # Greyed fields are not sent along: those show what they would show anyway.
         shown = entered.getlist(f"value_{name}") or ([] if name == "inviting_groups" else shown)
-    kind = _kind(name, offered)
+    kind = _kind(name, choices)
     return Row(
         name=name,
         group=about.group,
@@ -144,19 +154,25 @@ def _row(
         help=about.help,
         kind=kind,
         value=shown if kind == "many" else next(iter(shown), ""),
-        shown=_said(counts, offered),
+        shown=said(counts, choices),
         inherits=inherits,
-        inherited=str(_INHERITED[resolved.place.scope]) % {"value": _said(inherited, offered)},
+        inherited=str(_INHERITED[resolved.place.scope]) % {"value": said(inherited, choices)},
         lock=lock.reason if lock else "",
         wider=_WIDER[about.narrowest] if resolved.place.scope > about.narrowest else "",
         problem=problems.get(name, ""),
-        choices=offered,
+        choices=choices,
         low=_bound(info, "ge"),
         high=_bound(info, "le"),
     )
 
 
-def _choices() -> dict[str, tuple[tuple[str, Any], ...]]:
+def said(value: Any, choices: Choices) -> str:  # noqa: ANN401 - each option has a type of its own
+    """Return a value, as JSON stores it, in words."""
+    labels = {code: str(label) for code, label in choices}
+    return ", ".join(labels.get(text, text) for text in _texts(value)) or _("none")
+
+
+def _found() -> dict[str, Choices]:
     groups = CustomerGroup.objects.order_by("name", "pk").values_list("pk", "name")
     return {
         "inviting_groups": tuple((str(pk), name) for pk, name in groups),
@@ -164,10 +180,10 @@ def _choices() -> dict[str, tuple[tuple[str, Any], ...]]:
     }
 
 
-def _kind(name: str, offered: tuple[tuple[str, Any], ...]) -> str:
+def _kind(name: str, choices: Choices) -> str:
     if name == "inviting_groups":
         return "many"
-    return "one" if offered else "number"
+    return "one" if choices else "number"
 
 
 def _entered(name: str, info: FieldInfo, entered: QueryDict) -> Any:  # noqa: ANN401 - each option has a type of its own
@@ -191,11 +207,6 @@ def _texts(value: Any) -> list[str]:  # noqa: ANN401
     if isinstance(value, bool):
         return ["true" if value else "false"]
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
-
-
-def _said(value: Any, offered: tuple[tuple[str, Any], ...]) -> str:  # noqa: ANN401
-    labels = {code: str(label) for code, label in offered}
-    return ", ".join(labels.get(text, text) for text in _texts(value)) or _("none")
 
 
 def _bound(info: FieldInfo, name: str) -> int | None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from guestlist.refusal import Refusal
 from guestlist.stores import config
 from guestlist.stores.actors import Permission
-from guestlist.stores.models import Override, StoreView, Website
+from guestlist.stores.models import OptionChange, Override, StoreView, Website
 
 if TYPE_CHECKING:
     import datetime
@@ -50,7 +50,7 @@ def override(
     actor: Actor,
     now: datetime.datetime,
 ) -> None:
-    """Give an option a value of its own at a place.
+    """Give an option a value of its own at a place, and write down who did; what it has already changes nothing.
 
     :raises UnknownOption: when the section has no such option.
     :raises ScopeTooNarrow: when the option may not be set there.
@@ -60,25 +60,31 @@ def override(
     """
     stored = config.checked(section, name, value)
     _admit(section, name, place, actor)
+    values = {"value": stored, "changed_at": now, "changed_by_kind": actor.kind, "changed_by_id": actor.id}
     with transaction.atomic():
-        Override.objects.update_or_create(
-            section=section.section,
-            option=name,
-            **_where(place),
-            defaults={
-                "value": stored,
-                "changed_at": now,
-                "changed_by_kind": actor.kind,
-                "changed_by_id": actor.id,
-            },
+        own, is_new = Override.objects.select_for_update().get_or_create(
+            section=section.section, option=name, **_where(place), defaults=values
         )
+        before = None if is_new else own.value
+        if before == stored:
+            return
+        if not is_new:
+            Override.objects.filter(pk=own.pk).update(**values)
+        _write_down(section, name, place, before=before, after=stored, actor=actor, now=now)
     log.info(
         "configuration changed: %s.%s at %s by %s %s", section.section, name, place, actor.kind, actor.id
     )
 
 
-def inherit(*, section: type[config.Section], name: str, place: config.Place, actor: Actor) -> None:
-    """Take an option's own value at a place away, so that the wider scope's counts ("use default").
+def inherit(
+    *,
+    section: type[config.Section],
+    name: str,
+    place: config.Place,
+    actor: Actor,
+    now: datetime.datetime,
+) -> None:
+    """Take an option's own value at a place away, so that the wider scope's counts ("use default"), and write down who did.
 
     :raises UnknownOption: when the section has no such option.
     :raises ScopeTooNarrow: when the option may not be set there.
@@ -89,13 +95,39 @@ def inherit(*, section: type[config.Section], name: str, place: config.Place, ac
         raise config.UnknownOption(option=f"{section.section}.{name}")
     _admit(section, name, place, actor)
     with transaction.atomic():
-        Override.objects.filter(
-            section=section.section,
-            option=name,
-            **_where(place),
-        ).delete()
+        rows = Override.objects.select_for_update().filter(
+            section=section.section, option=name, **_where(place)
+        )
+        own = rows.first()
+        if own is None:
+            return
+        own.delete()
+        _write_down(section, name, place, before=own.value, after=None, actor=actor, now=now)
     log.info(
         "configuration inherited: %s.%s at %s by %s %s", section.section, name, place, actor.kind, actor.id
+    )
+
+
+def _write_down(
+    section: type[config.Section],
+    name: str,
+    place: config.Place,
+    *,
+    before: Any,  # noqa: ANN401 - each option has a type of its own
+    after: Any,  # noqa: ANN401
+    actor: Actor,
+    now: datetime.datetime,
+) -> None:
+    OptionChange.objects.create(
+        section=section.section,
+        option=name,
+        website_id=place.website_id,
+        store_view_id=place.store_view_id,
+        before=before,
+        after=after,
+        at=now,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
     )
 
 

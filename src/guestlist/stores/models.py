@@ -163,3 +163,48 @@ class Override(models.Model):
 
     def __str__(self) -> str:
         return f"{self.section}.{self.option}"
+
+
+class OptionChangeQuerySet(models.QuerySet["OptionChange"]):
+    """Changes of options, narrowed."""
+
+    def visible_to(self, actor: Actor, permission: Permission = Permission.CONFIGURE) -> Self:
+        """Keep those at websites where the actor has the permission; at the default scope, with it for all websites."""
+        allowed = actor.website_ids(permission)
+        return self if allowed is None else self.filter(website__in=allowed)
+
+
+class OptionChange(models.Model):
+    """Who changed an option when, at which scope, from which value to which; only ever added to.
+
+    ``before`` and ``after`` are null where there was, or is now, no value of the scope's own ("use default"). Unlike an
+    :class:`Override`, a change at a store view names its website too.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    section = models.CharField(max_length=32)
+    option = models.CharField(max_length=64)
+    website = models.ForeignKey(Website, models.CASCADE, null=True, related_name="+")
+    store_view = models.ForeignKey(StoreView, models.CASCADE, null=True, related_name="+")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    at = models.DateTimeField()
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.BigIntegerField(null=True)
+
+    objects = OptionChangeQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(store_view=None) | Q(website__isnull=False),
+                name="guestlist_option_change_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(before__isnull=False) | Q(after__isnull=False),
+                name="guestlist_option_change_of_something",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.section}.{self.option}"
