@@ -128,10 +128,15 @@ class RoleTable(OwnersTable):
     """Named sets of permissions."""
 
     form = forms.RoleForm
-    list_display = ("name", "code")
+    list_display = ("shown_name", "code")
     search_fields = ("name", "code")
     ordering = ("name", "id")
     fields = ("name", "code", "permissions")
+
+    @display(description=_("Name"), ordering="name")
+    def shown_name(self, role: Role) -> str:
+        """Return the name, of a ready-made role in the reader's language."""
+        return str(role)
 
 
 @admin.register(Grant, site=site)

@@ -150,3 +150,14 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
     class Meta:
         model = Role
         fields = ("name", "code", "permissions")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        """Show a ready-made role under the name that lists have for it."""
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["name"] = str(self.instance)
+
+    def clean_name(self) -> str:
+        """Keep the stored name of a ready-made role while nobody gives it another."""
+        name: str = self.cleaned_data["name"]
+        return self.instance.name if self.instance.pk and name == str(self.instance) else name

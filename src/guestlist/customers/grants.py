@@ -4,41 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from guestlist.customers.models import Grant, Role
+from guestlist.customers.models import READY_MADE, Grant, Role
 from guestlist.stores.actors import Actor, ActorKind, Permission
 
 if TYPE_CHECKING:
     from guestlist.customers.models import User
 
-_READY_MADE: dict[str, tuple[str, list[Permission]]] = {
-    "owner": ("Owner", list(Permission)),
-    "marketing": (
-        "Marketing",
-        [
-            Permission.VIEW,
-            Permission.ADD,
-            Permission.IMPORT,
-            Permission.SEND,
-            Permission.RESEND,
-            Permission.DISCARD,
-            Permission.EXPORT,
-            Permission.TEMPLATES,
-            Permission.OCCASIONS,
-            Permission.REPORTS,
-        ],
-    ),
-    "support": ("Support", [Permission.VIEW, Permission.DISCARD]),
-    "read_only": ("Read only", [Permission.VIEW, Permission.REPORTS]),
+_PERMISSIONS: dict[str, list[Permission]] = {
+    "owner": list(Permission),
+    "marketing": [
+        Permission.VIEW,
+        Permission.ADD,
+        Permission.IMPORT,
+        Permission.SEND,
+        Permission.RESEND,
+        Permission.DISCARD,
+        Permission.EXPORT,
+        Permission.TEMPLATES,
+        Permission.OCCASIONS,
+        Permission.REPORTS,
+    ],
+    "support": [Permission.VIEW, Permission.DISCARD],
+    "read_only": [Permission.VIEW, Permission.REPORTS],
 }
 
 
 def make_roles() -> None:
     """Create the ready-made roles that are missing; those that the shop changed stay as they are."""
-    for code, (name, permissions) in _READY_MADE.items():
-        Role.objects.get_or_create(
-            code=code,
-            defaults={"name": name, "permissions": [permission.value for permission in permissions]},
-        )
+    for code, (name, _shown) in READY_MADE.items():
+        permissions = [permission.value for permission in _PERMISSIONS[code]]
+        Role.objects.get_or_create(code=code, defaults={"name": name, "permissions": permissions})
 
 
 def actor_of(user: User) -> Actor:

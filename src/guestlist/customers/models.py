@@ -9,6 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from guestlist import addresses
 from guestlist.stores import ids
@@ -180,6 +181,15 @@ class Customer(models.Model):
         return f"{self.first_name or ''} {self.last_name or ''}".strip() or self.email or ""
 
 
+READY_MADE = {
+    "owner": ("Owner", pgettext_lazy("role", "Owner")),
+    "marketing": ("Marketing", pgettext_lazy("role", "Marketing")),
+    "support": ("Support", pgettext_lazy("role", "Support")),
+    "read_only": ("Read only", pgettext_lazy("role", "Read only")),
+}
+"""The ready-made roles by code: the name that is stored, and what each reader has for it while the shop keeps it."""
+
+
 class Role(models.Model):
     """A named set of permissions for staff."""
 
@@ -193,7 +203,8 @@ class Role(models.Model):
         verbose_name_plural = _("roles")
 
     def __str__(self) -> str:
-        return self.name
+        stored, shown = READY_MADE.get(self.code, ("", ""))
+        return str(shown) if self.name == stored else self.name
 
 
 class Grant(models.Model):
