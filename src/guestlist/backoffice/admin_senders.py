@@ -10,9 +10,10 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin import display
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from guestlist import addresses
@@ -105,12 +106,29 @@ class SenderForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at ru
         return before or today
 
 
+def _number(amount: int) -> str:
+    return formats.number_format(amount, force_grouping=True)
+
+
 def _address(given: str) -> str:
     try:
         addresses.normalize(given)
     except addresses.MalformedAddress as refusal:
         raise forms.ValidationError(str(refusal)) from refusal
     return given.strip()
+
+
+class SenderList(ChangeList):
+    """The list of senders, each with what it may still send today."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Ask for all rows of the page at once."""
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)  # type: ignore[has-type]  # Django's
+        today = pacing.today_of(rows, now=timezone.now())
+        for sender in rows:
+            sender.today = today.get(sender.pk)
+        self.result_list = rows
 
 
 @admin.register(SenderIdentity, site=site)
@@ -120,7 +138,7 @@ class SenderTable(Table):
     website_path = "website_id"
     viewing = changing = Permission.TEMPLATES
     form = SenderForm
-    list_display = ("name", "address", "website", "code", "shown_state")
+    list_display = ("name", "address", "website", "code", "shown_state", "left_today")
     list_filter = (OwnWebsites, "code")
     list_select_related = ("website",)
     search_fields = ("name", "address")
@@ -135,6 +153,10 @@ class SenderTable(Table):
         """Keep a sender at its website, under its code: options name it."""
         return ("website", "code") if obj else ()
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SenderList]:
+        """Return the list that knows what its senders may still send."""
+        return SenderList
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Let the form know who asks."""
         form = super().get_form(request, obj, change, **kwargs)
@@ -146,6 +168,15 @@ class SenderTable(Table):
         """Return whether its mail leaves, as word, shape and color."""
         code, label = state_of(sender)
         return render_to_string("backoffice/_send_status.html", {"code": code, "label": label})
+
+    @display(description=gettext_lazy("Left today"))
+    def left_today(self, sender: SenderIdentity) -> str:
+        """Return how many mails of bulk sends its limit per day, or its warm-up, still allows today (UTC)."""
+        today: pacing.Today | None = getattr(sender, "today", None)
+        if today is None:
+            return _("No limit")
+        said = _("%(left)s of %(most)s, warming up") if today.is_warming_up else _("%(left)s of %(most)s")
+        return said % {"left": _number(today.left), "most": _number(today.most)}
 
     def change_view(
         self,

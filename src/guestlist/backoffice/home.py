@@ -1,4 +1,4 @@
-"""The first page: how invitations stand, and what needs somebody's eye."""
+"""The first page: how today went, how invitations stand, and what needs somebody's eye."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from guestlist.backoffice import access, sends
+from guestlist.backoffice import access, recent, sends
 from guestlist.backoffice.labels import EXPIRED
 from guestlist.customers.models import DefaultGroup
 from guestlist.invitations import estimates, filters
 from guestlist.invitations.estimates import EXACT, Amount
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Delivery, Invitation
-from guestlist.mail import counting, workers
+from guestlist.mail import counting, pacing, workers
 from guestlist.mail.models import SenderIdentity
 from guestlist.stores.actors import Permission
 
@@ -29,25 +30,36 @@ if TYPE_CHECKING:
 _NEWEST = 5
 _SENDS = 5
 _TROUBLES = (Delivery.FAILED, Delivery.BOUNCED, Delivery.IN_DOUBT)
+_SHORTCUTS = (
+    ("invitations_add", gettext_lazy("Add invitations"), Permission.ADD),
+    ("invitations", gettext_lazy("All invitations"), Permission.VIEW),
+    ("sends", gettext_lazy("All sends"), Permission.VIEW),
+    ("configuration", gettext_lazy("Configuration"), Permission.CONFIGURE),
+)
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Show counts by status, what waits and what failed, each linked to its rows."""
-    staff, now = access.of(request), timezone.now()
+    """Show today's and the last days' figures, counts by status, what waits and what failed, each linked to its rows."""
+    staff = access.of(request)
+    now = timezone.now().astimezone(staff.zone)
     context: dict[str, Any] = {
         **access.context(request),
         "title": _("Home"),
         "may_view": staff.may(Permission.VIEW),
-        "may_add": staff.may(Permission.ADD),
-        "may_configure": staff.may(Permission.CONFIGURE),
+        "shortcuts": [
+            {"url": reverse(f"admin:{name}"), "label": label}
+            for name, label, needed in _SHORTCUTS
+            if staff.may(needed)
+        ],
         "now": now,
     }
-    if context["may_configure"]:
+    if staff.may(Permission.CONFIGURE):
         context["missing"] = _missing(staff)
     if context["may_view"]:
         visible = Invitation.objects.visible_to(staff.actor)
         newest = visible.select_related("address", "inviter", "staff", "website").order_by("-pk")
         context |= {
+            "recent": recent.recent(staff.store_views, now=now),
             "statuses": _statuses(staff, now),
             "mail": _mail(staff, now),
             "sends": sends.open_ones(staff, now, most=_SENDS),
@@ -122,17 +134,24 @@ def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
         for one in _TROUBLES
         if one in failed
     ]
-    senders = SenderIdentity.objects.filter(website__in=staff.websites).select_related("website")
-    standing = list(senders.exclude(stopped_at=None, held_at=None).order_by("pk"))
+    standing = list(
+        SenderIdentity.objects.filter(website__in=staff.websites).select_related("website").order_by("pk")
+    )
+    today = pacing.today_of(standing, now=now)
     return {
         "waiting": _told(waiting),
         "standstill": workers.standstill(now=now) if waiting else None,
         "scheduled": _told(scheduled) if scheduled else "",
         "failed": troubles,
-        "stopped": [one for one in standing if one.stopped_at],
-        "held": [
-            {"sender": one, "may_release": staff.actor.may(Permission.TEMPLATES, one.website_id)}
+        "stopped": [_shown(staff, one) for one in standing if one.stopped_at],
+        "held": [_shown(staff, one) for one in standing if one.held_at],
+        "exhausted": [
+            {"sender": one, "today": today[one.pk]}
             for one in standing
-            if one.held_at
+            if one.pk in today and not today[one.pk].left
         ],
     }
+
+
+def _shown(staff: Staff, sender: SenderIdentity) -> dict[str, Any]:
+    return {"sender": sender, "may_see_to": staff.actor.may(Permission.TEMPLATES, sender.website_id)}

@@ -6,18 +6,18 @@ readers add both in one snapshot. So figures are exact right after a change, and
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from guestlist.invitations.models import Basis, FiguresDay, FiguresDelta
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from guestlist.invitations.models import Invitation
 
@@ -125,14 +125,41 @@ def totals(
     *, store_view_ids: Collection[int], basis: Basis, start: datetime.date, end: datetime.date
 ) -> dict[tuple[str, str], int]:
     """Return measure and currency → amount from start to end, both included; exact at any moment."""
-    amounts: Counter[tuple[str, str]] = Counter()
+    where = Q(store_view__in=store_view_ids, basis=basis, day__range=(start, end))
+    return _summed(where, "measure", "currency")
+
+
+def by_day(
+    *,
+    store_view_ids: Collection[int],
+    measures: Collection[str],
+    start: datetime.date,
+    end: datetime.date,
+) -> dict[tuple[datetime.date, str], int]:
+    """Return day and measure → how many happened then, in store views together, each by its own local days; exact."""
+    where = Q(store_view__in=store_view_ids, basis=Basis.EVENT, day__range=(start, end), measure__in=measures)
+    return _summed(where, "day", "measure")
+
+
+def on_days(days: Mapping[int, datetime.date], *, measures: Collection[str]) -> dict[str, int]:
+    """Return measure → how many happened at each store view, by its id, on a day of its own; exact."""
+    by_date: defaultdict[datetime.date, list[int]] = defaultdict(list)
+    for view, day in days.items():
+        by_date[day].append(view)
+    where = Q(pk__in=())
+    for day, views in by_date.items():
+        where |= Q(store_view__in=views, basis=Basis.EVENT, day=day, measure__in=measures)
+    return {measure: amount for (measure,), amount in _summed(where, "measure").items()}
+
+
+def _summed(where: Q, *keys: str) -> dict[Any, int]:
+    """Return the sum of each combination of the keys, in one query."""
+    amounts: Counter[Any] = Counter()
     # Days and deltas in one statement are one snapshot: a fold in between would be counted twice or not at all.
     days, deltas = (
-        model.objects.filter(store_view__in=store_view_ids, basis=basis, day__range=(start, end))
-        .values_list("measure", "currency")
-        .annotate(total=Sum("amount"))
+        model.objects.filter(where).order_by().values_list(*keys).annotate(total=Sum("amount"))
         for model in (FiguresDay, FiguresDelta)
     )
-    for measure, currency, amount in days.union(deltas, all=True):
-        amounts[measure, currency] += amount
+    for *key, amount in days.union(deltas, all=True):
+        amounts[tuple(key)] += amount
     return dict(amounts)

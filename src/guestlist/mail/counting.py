@@ -181,6 +181,18 @@ def waiting(*, website_ids: Collection[int], now: datetime.datetime, most: int) 
     return due, later
 
 
+def scheduled(*, website_ids: Collection[int], now: datetime.datetime, most: int) -> list[int]:
+    """Return the ids of mails of websites that are for later, as `waiting` counts them: at most so many, by two indexes."""
+    sends = Send.objects.filter(
+        website__in=website_ids, stopped_at=None, finished_at=None, ready_at__gt=now
+    ).values_list("pk", flat=True)
+    senders = SenderIdentity.objects.filter(website__in=website_ids).values_list("pk", flat=True)
+    rows = Message.objects.waiting().order_by().values_list("pk", flat=True)
+    singles = rows.filter(sender__in=list(senders), send=None, ready_at__gt=now)
+    of_sends = rows.filter(send__isnull=False, send__in=list(sends))
+    return [*singles[:most], *of_sends[:most]]
+
+
 def of_sender(*, sender_id: int, since: datetime.datetime) -> dict[Measure, int]:
     """Return what a sender's mails came to since a moment, to the minute; in one query."""
     found = dict.fromkeys(OF_SENDERS, 0)

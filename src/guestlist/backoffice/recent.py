@@ -1,0 +1,176 @@
+"""How today and the last thirty days went: the figures, charts and table of the home page."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils import formats
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+
+from guestlist.invitations import figures
+from guestlist.invitations.lifecycle import ACCEPT_REASONS, Reason, Status
+from guestlist.invitations.models import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from guestlist.stores.models import StoreView
+
+DAYS = 30
+_STEP, _BAR, HEIGHT = 10, 8, 1000
+"""How far bars stand apart, how wide and how high they are at most, in units of the drawing."""
+_SENT = (figures.SENT_MAILED, figures.SENT_SHARED)
+_ACCEPTED = tuple(f"{figures.ACCEPTED}.{reason}" for reason in sorted(ACCEPT_REASONS))
+_BOUNCED = f"{figures.DISCARDED}.{Reason.BOUNCED}"
+_TODAY = (figures.CREATED, *_SENT, *_ACCEPTED, _BOUNCED)
+
+_SERIES = (
+    (Status.SENT.value, pgettext_lazy("figures", "Sent"), _SENT, ("sent_from", "sent_to")),
+    (
+        Status.ACCEPTED.value,
+        pgettext_lazy("figures", "Accepted"),
+        _ACCEPTED,
+        ("registered_from", "registered_to"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure of today and the rows behind it."""
+
+    code: str
+    label: Any
+    count: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A day of a chart; the places are texts, for numbers would be written as people read them."""
+
+    left: str
+    top: str
+    height: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One kind of figure over the days: the bars and, in words, what they come to."""
+
+    code: str
+    label: Any
+    total: str
+    most: str
+    said: str
+    bars: list[Bar]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A day of the table, with a count for each chart and the address of its rows, empty where there are none."""
+
+    day: datetime.date
+    cells: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the home page shows; charts and rows are empty where nothing happened."""
+
+    tiles: list[Tile]
+    charts: list[Chart]
+    rows: list[Row]
+    first: datetime.date
+    last: datetime.date
+    width: str = str(DAYS * _STEP)
+    bar_width: str = str(_BAR)
+    step: str = str(_STEP)
+
+
+def recent(store_views: Sequence[StoreView], *, now: datetime.datetime) -> Recent:
+    """Return the figures of store views together, each by its own local days, in two queries; ``now`` is the reader's."""
+    today = {view.pk: now.astimezone(ZoneInfo(view.time_zone)).date() for view in store_views}
+    last = max(today.values(), default=now.date())
+    days = [last - datetime.timedelta(days=number) for number in reversed(range(DAYS))]
+    by_day = figures.by_day(
+        store_view_ids=list(today), measures=(*_SENT, *_ACCEPTED), start=days[0], end=last
+    )
+    counts = {
+        code: [sum(by_day.get((day, one), 0) for one in measures) for day in days]
+        for code, _label, measures, _names in _SERIES
+    }
+    is_empty = not any(any(amounts) for amounts in counts.values())
+    return Recent(
+        tiles=_tiles(figures.on_days(today, measures=_TODAY), now.date()),
+        charts=[] if is_empty else [_chart(code, label, days, counts[code]) for code, label, *_ in _SERIES],
+        rows=[] if is_empty else _rows(days, counts),
+        first=days[0],
+        last=last,
+    )
+
+
+def _tiles(amounts: Mapping[str, int], today: datetime.date) -> list[Tile]:
+    bounced = {"status": Status.DISCARDED.value, "delivery": Delivery.BOUNCED.value}
+    wanted: list[tuple[str, Any, Sequence[str], dict[str, str]]] = [
+        (Status.NOT_SENT.value, pgettext("figures", "Invited"), (figures.CREATED,), {}),
+        *(
+            (code, label, measures, dict.fromkeys(names, today.isoformat()))
+            for code, label, measures, names in _SERIES
+        ),
+        (Status.DISCARDED.value, pgettext("figures", "Undeliverable"), (_BOUNCED,), bounced),
+    ]
+    return [
+        Tile(code, label, _number(sum(amounts.get(one, 0) for one in measures)), _list(query))
+        for code, label, measures, query in wanted
+    ]
+
+
+def _chart(code: str, label: Any, days: Sequence[datetime.date], amounts: Sequence[int]) -> Chart:  # noqa: ANN401 - a lazy sentence
+    most = max(amounts)
+    bars = []
+    for place, (day, amount) in enumerate(zip(days, amounts, strict=True)):
+        # Whatever happened is seen, however little it is beside the largest.
+        height = max(round(HEIGHT * amount / most), HEIGHT // 50) if amount else 0
+        told = _("%(day)s: %(count)s") % {"day": formats.date_format(day, "l j F"), "count": _number(amount)}
+        bars.append(Bar(str(place * _STEP + (_STEP - _BAR) // 2), str(HEIGHT - height), str(height), told))
+    said = str(_SAID if most else _NOTHING)
+    values = {"label": label, "total": _number(sum(amounts)), "most": _number(most)}
+    if most:
+        values["day"] = formats.date_format(days[amounts.index(most)], "j F")
+    return Chart(code, label, values["total"], values["most"], said % values, bars)
+
+
+_SAID = gettext_lazy("%(label)s in the last 30 days: %(total)s in all, most on %(day)s: %(most)s.")
+_NOTHING = gettext_lazy("%(label)s in the last 30 days: none.")
+
+
+def _rows(days: Sequence[datetime.date], counts: Mapping[str, Sequence[int]]) -> list[Row]:
+    rows = [
+        Row(
+            day,
+            [
+                (_number(amount), _list(dict.fromkeys(names, day.isoformat())) if amount else "")
+                for code, _label, _measures, names in _SERIES
+                for amount in (counts[code][place],)
+            ],
+        )
+        for place, day in enumerate(days)
+    ]
+    return rows[::-1]
+
+
+def _list(query: Mapping[str, str]) -> str:
+    address = reverse("admin:invitations")
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def _number(amount: int) -> str:
+    return formats.number_format(amount, force_grouping=True)
