@@ -13,8 +13,10 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from guestlist.backoffice import urls
 from guestlist.backoffice.site import site
+from guestlist.customers import grants
 from guestlist.customers.models import CustomerGroup, Grant, Role, User
-from guestlist.invitations.models import Invitation
+from guestlist.invitations.actions import tasks
+from guestlist.invitations.models import ImportFile, Invitation, SavedFilter, Task, TaskKind
 from guestlist.mail.models import (
     Message,
     Send,
@@ -43,6 +45,9 @@ class Things:
     send: Send
     sender: SenderIdentity
     message: Message
+    task: Task
+    saved: SavedFilter
+    file: ImportFile
     staff: User
 
     def of(self, name: str) -> int | str | None:
@@ -62,12 +67,16 @@ class Things:
                 "guestlist_stores_storeview": self.view.pk,
                 "guestlist_stores_website": self.view.website_id,
             }[table]
+        if name in {"saved_filter", "import_plan"}:
+            return self.saved.pk if name == "saved_filter" else self.file.pk
         kind = name.partition("_")[0]
         return {
             "invitation": self.invitation.pk,
             "send": self.send.pk,
             "sender": self.sender.pk,
             "template": None,
+            "task": self.task.pk,
+            "import": self.task.pk,
         }[kind]
 
 
@@ -90,7 +99,20 @@ def things(view: StoreView, now, *, email: str, address: str, gala: str, staff: 
     make.invitation(inviter, address=f"waits-{address}", now=now)
     make.configure("max_at_once", 9, view)
     made = make.staff(view.website, email=f"boss-{email}")
-    return Things(view, one, send, sender, message, made)
+    task = tasks.open_task(
+        kind=TaskKind.IMPORT,
+        settings={"file": f"{gala}.csv"},
+        actor=grants.actor_of(made),
+        now=now,
+        website=view.website,
+    )
+    saved = SavedFilter.objects.create(
+        user=made, name=gala, query="status=sent", is_shared=True, website=view.website
+    )
+    file = ImportFile.objects.create(
+        name=f"{gala}.csv", size=1, kept=1, lines=1, encoding="utf-8", created_by=made, created_at=now
+    )
+    return Things(view, one, send, sender, message, task, saved, file, made)
 
 
 @pytest.fixture
@@ -227,7 +249,11 @@ def test_nothing_of_another_website_is_changed_where_lists_are_posted_to(own, mi
             for secret in SECRETS:
                 assert secret not in read(answer), (name, url, doing, secret)
     after = everything()
-    assert {name for name in before if before[name] != after[name]} == set()
+    # What somebody likes to see is their own.
+    own_things = {"SavedFilter", "GridColumns"}
+    assert {name for name in before if before[name] != after[name]} <= own_things
+    assert not SavedFilter.objects.exclude(user__in=[mine.staff, theirs.staff]).exists()
+    assert SavedFilter.objects.filter(user=theirs.staff).count() == 1
 
 
 def test_no_thing_of_another_website_is_there_by_its_address(own, mine, theirs) -> None:
@@ -294,6 +320,16 @@ _VIEWS = {
     "invitations": Permission.VIEW,
     "invitations_add": Permission.ADD,
     "invitations_selected": Permission.VIEW,
+    "invitations_export": Permission.EXPORT,
+    "invitations_columns": Permission.VIEW,
+    "saved_filters": Permission.VIEW,
+    "saved_filter": Permission.VIEW,
+    "imports": Permission.IMPORT,
+    "import_plan": Permission.IMPORT,
+    "import_refused": Permission.IMPORT,
+    "tasks": Permission.VIEW,
+    "task": Permission.VIEW,
+    **dict.fromkeys(("task_confirm", "task_pause", "task_resume", "task_stop"), Permission.IMPORT),
     "invitation": Permission.VIEW,
     "invitation_discard": Permission.DISCARD,
     "invitation_resend": Permission.RESEND,

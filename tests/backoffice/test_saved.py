@@ -2,6 +2,7 @@
 
 import pytest
 
+from guestlist.customers.models import Grant, Role
 from guestlist.invitations.actions import saved
 from guestlist.invitations.models import GridColumns, SavedFilter
 from tests import make
@@ -73,6 +74,27 @@ def test_filter_is_seen_by_others_when_it_is_shared_and_changed_by_its_maker_alo
 
     assert list(SavedFilter.objects.values_list("name", "is_shared")) == [("Renamed", True)]
     assert owner.post(f"/staff/invitations/filters/{ours.pk}/", {"delete": "1"}).status_code == 404
+
+
+def test_filter_is_shared_with_the_staff_of_its_website_alone(client_of, owner, view, other_view) -> None:
+    ours, theirs = (client_of(make.staff(one.website)) for one in (view, other_view))
+    both = make.staff(view.website)
+    make.staff_invitation(view)
+    Grant.objects.create(user=both, website=other_view.website, role=Role.objects.get(code="owner"))
+    save(theirs, "Hidden", is_shared="1")
+    save(owner, "Everywhere", is_shared="1")
+    save(owner, "Of theirs", back=f"store_view={other_view.pk}", is_shared="1")
+
+    page = words(save(client_of(both), "Vague", is_shared="1"), 422)
+    assert "filter by one of them" in page
+    save(client_of(both), "Clear", back=f"website={view.website_id}", is_shared="1")
+
+    for page in (words(ours.get("/staff/invitations/filters/")), words(ours.get("/staff/invitations/"))):
+        assert "Everywhere" in page
+        assert "Clear" in page
+        assert "Hidden" not in page
+        assert "Of theirs" not in page
+    assert "Of theirs" in words(theirs.get("/staff/invitations/filters/"))
 
 
 def test_list_says_so_when_a_filter_is_by_what_is_gone(owner, support, view, other_view) -> None:

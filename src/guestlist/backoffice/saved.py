@@ -36,6 +36,7 @@ def filters(request: HttpRequest) -> HttpResponse:
     try:
         kept = actions.save_filter(
             user=_user(request),
+            actor=staff.actor,
             name=name,
             chosen=Filter.from_query(looked_at),
             sort=_sort(looked_at.get("sort", "")),
@@ -51,7 +52,8 @@ def filters(request: HttpRequest) -> HttpResponse:
 @require_POST
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Rename, share or delete one's own saved filter."""
-    access.of(request).require(Permission.VIEW)
+    staff = access.of(request)
+    staff.require(Permission.VIEW)
     kept = SavedFilter.objects.filter(user=_user(request), pk=pk).first()
     if kept is None:
         raise Http404
@@ -61,7 +63,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
             actions.delete_filter(saved=kept)
             messages.success(request, _("The filter “%(name)s” is deleted.") % {"name": kept.name})
         else:
-            actions.change_filter(saved=kept, name=name, is_shared="is_shared" in request.POST)
+            actions.change_filter(saved=kept, actor=staff.actor, name=name, is_shared="is_shared" in request.POST)
             messages.success(request, _("The filter “%(name)s” is saved.") % {"name": kept.name})
     except Refusal as refusal:
         return _shown(request, {"problem": refusal, "changed": pk, "name": name}, status=422)

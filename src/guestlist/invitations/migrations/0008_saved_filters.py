@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("guestlist_customers", "0001_people"),
         ("guestlist_invitations", "0007_tasks"),
+        ("guestlist_stores", "0001_websites_and_configuration"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -43,6 +44,16 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "website",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="guestlist_stores.website",
                     ),
                 ),
             ],

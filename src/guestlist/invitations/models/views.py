@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 
 from guestlist.customers.models import User
+from guestlist.stores.actors import Permission
+from guestlist.stores.models import Website
 
 if TYPE_CHECKING:
     from guestlist.stores.actors import Actor
@@ -17,14 +19,17 @@ class SavedFilterQuerySet(models.QuerySet["SavedFilter"]):
     """Saved filters, narrowed."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Keep a staff member's own, and what others share."""
-        return self.filter(Q(user=actor.id) | Q(is_shared=True))
+        """Keep a staff member's own, and what others share with all staff or with those of a website of theirs."""
+        allowed = actor.website_ids(Permission.VIEW)
+        where = Q() if allowed is None else Q(website=None) | Q(website__in=allowed)
+        return self.filter(Q(user=actor.id) | Q(is_shared=True) & where)
 
 
 class SavedFilter(models.Model):
     """A filter and an order of the list, as the query of its address, under a name that its maker gave it.
 
-    Whom it is shared with sees what the filter finds among what they may see.
+    ``website`` is the one that it is about: it is shared with that one's staff alone. Whom it is shared with sees what the
+    filter finds among what they may see.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -32,6 +37,7 @@ class SavedFilter(models.Model):
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=1000)
     is_shared = models.BooleanField(default=False)
+    website = models.ForeignKey(Website, models.CASCADE, null=True, related_name="+", db_index=False)
 
     objects = SavedFilterQuerySet.as_manager()
 
