@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bench import delivery, grid, importing, kill
+from bench import delivery, discard, grid, importing, kill
 from bench.processes import MissingPartError
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ class Benchmark(Protocol):
         ...
 
 
-BENCHMARKS: Mapping[str, Benchmark] = {"delivery": delivery, "grid": grid, "import": importing, "kill": kill}
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "delivery": delivery,
+    "discard": discard,
+    "grid": grid,
+    "import": importing,
+    "kill": kill,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -131,12 +131,12 @@ def _percent(task: Task) -> int:
 
 def _skipped(task: Task) -> int:
     """Return how many were looked at and left as they were."""
-    return task.left_out - task.skipped.get(NOT_REACHED, 0)
+    return task.left_out - int(task.skipped.get(NOT_REACHED, 0))
 
 
 def _rest(task: Task) -> int:
     """Return how many were not looked at: yet, or before it was stopped."""
-    return task.left + task.skipped.get(NOT_REACHED, 0)
+    return task.left + int(task.skipped.get(NOT_REACHED, 0))
 
 
 def _seconds_left(task: Task) -> float | None:
