@@ -9,7 +9,7 @@ from django.db import OperationalError
 from guestlist.customers import grants
 from guestlist.invitations.actions import snapshots, tasks
 from guestlist.invitations.models import SavedFilter, Task, TaskKind, TaskRow, TaskState
-from guestlist.stores.actors import SYSTEM, NotPermitted
+from guestlist.stores.actors import SYSTEM, Actor, ActorKind, NotPermitted
 from tests import make, races
 
 LATER = make.NOW + datetime.timedelta(hours=1)
@@ -255,6 +255,7 @@ def test_tasks_are_seen_by_their_maker_and_by_who_may_do_the_same_there() -> Non
 
     assert seen_by(maker) == seen_by(make.actor()) == seen_by(SYSTEM) == {of_site, of_several}
     assert seen_by(make.actor(site, role="support")) == {of_site}
+    assert seen_by(Actor(ActorKind.CUSTOMER, maker.id)) == set()
     assert seen_by(make.actor(other)) == seen_by(make.actor(role="read_only")) == set()
 
 

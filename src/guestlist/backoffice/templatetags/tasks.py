@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from guestlist.backoffice.labels import REASONS
 from guestlist.backoffice.templatetags.sends import number, time_left
 from guestlist.invitations.actions.tasks import NOT_REACHED
 from guestlist.invitations.models import TaskState
@@ -82,7 +83,7 @@ def task_counts(task: Task) -> str:
         ngettext("%(count)s skipped", "%(count)s skipped", skipped) % {"count": number(skipped)}
         if skipped
         else "",
-        ngettext("%(count)s left", "%(count)s left", rest) % {"count": number(rest)} if rest else "",
+        _rest_said(task, rest) if rest else "",
     ]
     return " · ".join(filter(None, said))
 
@@ -127,6 +128,12 @@ def live_tasks(rows: Sequence[Task]) -> str:
 
 def _percent(task: Task) -> int:
     return (task.done + _skipped(task)) * 100 // task.total if task.total else 0
+
+
+def _rest_said(task: Task, rest: int) -> str:
+    if task.is_over:
+        return f"{number(rest)} {REASONS[NOT_REACHED]}"
+    return ngettext("%(count)s left", "%(count)s left", rest) % {"count": number(rest)}
 
 
 def _skipped(task: Task) -> int:

@@ -61,6 +61,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Keep a staff member's own, and those of websites where they may do the same; of several, who may everywhere."""
         if actor.kind == ActorKind.SYSTEM:
             return self
+        if actor.kind != ActorKind.STAFF:
+            return self.none()
         visible = Q(created_by=actor.id, created_by__isnull=False)
         for kind, permissions in NEEDED.items():
             for permission in permissions:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from guestlist.customers.models import User
-from guestlist.stores.actors import Permission
+from guestlist.stores.actors import ActorKind, Permission
 from guestlist.stores.models import Website
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class SavedFilterQuerySet(models.QuerySet["SavedFilter"]):
 
     def visible_to(self, actor: Actor) -> Self:
         """Keep a staff member's own, and what others share with all staff or with those of a website of theirs."""
+        if actor.kind != ActorKind.STAFF:
+            return self.none()
         allowed = actor.website_ids(Permission.VIEW)
         where = Q() if allowed is None else Q(website=None) | Q(website__in=allowed)
         return self.filter(Q(user=actor.id) | Q(is_shared=True) & where)
