@@ -277,6 +277,24 @@ def test_verdict_is_that_of_the_moment_when_somebody_was_faster(view) -> None:
     assert Invitation.objects.count() == 3
 
 
+def test_unique_constraint_decides_when_somebody_was_faster_without_waiting(view, monkeypatch) -> None:
+    actor = make.actor()
+    task = work(opened("email\na@x.nl\nb@x.nl\n", view, actor, when="now", basis="consent"))
+    make.staff_invitation(view, address="b@x.nl")
+    tasks.confirm(task=task, actor=actor, now=make.NOW)
+    judge, calls = importing.Circumstances.judge, []
+
+    def late(self, *arguments, **named):
+        calls.append(named["until"])
+        return judge(self, *arguments, **named) if calls.count(named["until"]) > 1 else {}
+
+    monkeypatch.setattr(importing.Circumstances, "judge", late)
+    work(task)
+
+    assert (task.state, task.done, task.skipped) == (TaskState.DONE, 1, {"open_invitation": 1})
+    assert Message.objects.count() == Invitation.objects.count() == 2
+
+
 def test_nothing_is_half_done_when_a_piece_fails_in_the_middle(view, monkeypatch) -> None:
     actor = make.actor()
     task = work(opened("email\na@x.nl\nb@x.nl\nc@x.nl\n", view, actor, when="now", basis="consent"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from guestlist.invitations.actions.staging import ROWS, moment_of
 from guestlist.invitations.lifecycle import Reason, Status
@@ -124,24 +124,17 @@ _OF_MESSAGE = {
 def adopt(what: Adoption) -> list[Adopted]:
     """Make invitations of the rows that are new between two numbers, the second included; returns what came of each view's.
 
-    Those that somebody else made meanwhile, which the caller's locks leave no time for, get the verdict of that.
+    :raises IntegrityError: when somebody was faster with one of them; nothing of this piece is written then.
     """
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT pg_get_serial_sequence(%s, 'id'), pg_get_serial_sequence(%s, 'id')",
-                [_INVITATION, _MESSAGE],
-            )
-            cursor.execute(_postgresql(what, *cursor.fetchone()), _values(what))
-            rows = cursor.fetchall()
-            late = [number for row in rows for number in row[4]]
-            if late:
-                cursor.execute(
-                    f"UPDATE {ROWS} SET verdict = 'open_invitation' WHERE task_id = %s AND number = ANY(%s)",  # noqa: S608
-                    [what.task_id, late],
-                )
-            return [Adopted(*row[:4]) for row in rows]
-        return _on_sqlite(cursor, what)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            return _on_sqlite(cursor, what)
+        cursor.execute(
+            "SELECT pg_get_serial_sequence(%s, 'id'), pg_get_serial_sequence(%s, 'id')",
+            [_INVITATION, _MESSAGE],
+        )
+        cursor.execute(_postgresql(what, *cursor.fetchone()), _values(what))
+        return [Adopted(*row) for row in cursor.fetchall()]
 
 
 def _insert(table: str, values: dict[str, str], source: str) -> str:
@@ -173,27 +166,24 @@ _PICKED = f"""
 def _postgresql(what: Adoption, invitation: str, mail: str) -> str:
     """Return one statement for all tables (data-modifying WITH, manual 7.8.4), given the sequences of both tables' ids."""
     sending = f"nextval('{mail}'::regclass)" if what.outgoing else "NULL::bigint"
-    made = "picked p JOIN made USING (id)"
+    # Nothing is joined with what another part returns: PostgreSQL takes that for a handful of rows, and loops over them.
     parts = [
         f"""picked AS MATERIALIZED (
             SELECT s.*, nextval('{invitation}'::regclass) AS id, {sending} AS mail_id
             FROM ({_PICKED} ORDER BY s.number) s
         )""",  # noqa: S608
         f"outgoing (store_view_id, send_id, sender_id, version_id) AS (VALUES {_outgoing(what)})",
-        f"made AS ({_insert(_INVITATION, _OF_INVITATION, 'picked p')} ON CONFLICT DO NOTHING RETURNING id)",
-        f"addressed AS ({_insert(_ADDRESS, _OF_ADDRESS, made)})",
-        f"told AS ({_insert(_EVENT, _OF_EVENT, made)})",
-        f"noted AS ({_insert(_NOTE, _OF_NOTE, made)} WHERE p.message <> '')",
+        f"made AS ({_insert(_INVITATION, _OF_INVITATION, 'picked p')})",
+        f"addressed AS ({_insert(_ADDRESS, _OF_ADDRESS, 'picked p')})",
+        f"told AS ({_insert(_EVENT, _OF_EVENT, 'picked p')})",
+        f"noted AS ({_insert(_NOTE, _OF_NOTE, 'picked p')} WHERE p.message <> '')",
     ]
     if what.outgoing:
-        source = f"{made} JOIN outgoing o USING (store_view_id)"
+        source = "picked p JOIN outgoing o USING (store_view_id)"
         parts.append(f"mailed AS ({_insert(_MESSAGE, _OF_MESSAGE, source)})")
     return f"""
         WITH {", ".join(_filled(one) for one in parts)}
-        SELECT p.store_view_id, COUNT(m.id), MIN(p.mail_id) FILTER (WHERE m.id IS NOT NULL),
-            MAX(p.mail_id) FILTER (WHERE m.id IS NOT NULL),
-            COALESCE(array_agg(p.number) FILTER (WHERE m.id IS NULL), '{{}}')
-        FROM picked p LEFT JOIN made m USING (id) GROUP BY p.store_view_id
+        SELECT p.store_view_id, COUNT(*), MIN(p.mail_id), MAX(p.mail_id) FROM picked p GROUP BY p.store_view_id
     """  # noqa: S608
 
 

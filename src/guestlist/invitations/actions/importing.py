@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers.models import Customer
@@ -258,9 +258,13 @@ def _adopt(
     outgoing = (
         [_outgoing(pk, plan, run, around, actor, ready_at, now) for pk in views] if plan.is_sent else []
     )
-    adopted = adopting.adopt(
-        Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now)
-    )
+    what = Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now)
+    try:
+        adopted = adopting.adopt(what)
+    except IntegrityError:
+        # Somebody was faster by a way that waits for nobody, and is done by now: they are seen this time.
+        around.judge(task, plan, after=task.cursor, until=until, now=now)
+        adopted = adopting.adopt(what)
     ledger = figures.Ledger()
     by_view = {one.store_view_id: one for one in outgoing}
     for one in adopted:

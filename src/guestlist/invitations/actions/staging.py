@@ -27,8 +27,9 @@ _GROUP = CustomerGroup._meta.db_table
 # Each question is one look into an index: as a value, not as EXISTS, which PostgreSQL may answer by reading the whole table.
 _SAME = """i.website_id = s.website_id AND i.address_hash = s.address_hash
     AND COALESCE(i.inviter_id, 0) = {inviter} AND COALESCE(i.occasion_id, 0) = COALESCE(s.occasion_id, 0)"""
+# The sum keeps SQLite from going through all rows before this one by their numbers.
 _EARLIER = f"""(SELECT 1 FROM {ROWS} e
-    WHERE e.task_id = s.task_id AND e.address_hash = s.address_hash AND e.number < s.number
+    WHERE e.task_id = s.task_id AND e.address_hash = s.address_hash AND e.number + 0 < s.number
     AND e.website_id = s.website_id AND COALESCE(e.inviter_id, 0) = COALESCE(s.inviter_id, 0)
     AND COALESCE(e.occasion_id, 0) = COALESCE(s.occasion_id, 0) LIMIT 1) IS NOT NULL"""  # noqa: S608 - names of tables
 _INVITED_BY = f"""(SELECT 1 FROM {_INVITATION} i
@@ -45,8 +46,7 @@ _IS_SUPPRESSED = f"""(SELECT 1 FROM {_SUPPRESSION} x WHERE x.address_hash = s.ad
 _REPEAT = f"""COALESCE((SELECT MAX(i.repeat) + 1 FROM {_INVITATION} i
     WHERE {_SAME.format(inviter="0")}), 0)"""  # noqa: S608
 _JUDGE = f"""
-    UPDATE {ROWS} AS r SET verdict = v.verdict, repeat = v.repeat
-    FROM (
+    WITH v AS MATERIALIZED (
         SELECT s.number,
             CASE
                 WHEN s.website_id NOT IN (WEBSITES) THEN 'not_permitted'
@@ -71,7 +71,8 @@ _JUDGE = f"""
         FROM {ROWS} s
         WHERE s.task_id = %s AND s.number > %s AND s.number <= %s AND s.address_hash IS NOT NULL
             AND s.verdict IN ('', 'it_is_you')
-    ) v
+    )
+    UPDATE {ROWS} AS r SET verdict = v.verdict, repeat = v.repeat FROM v
     WHERE r.task_id = %s AND r.number = v.number AND (r.verdict <> v.verdict OR r.repeat <> v.repeat)
 """  # noqa: S608
 _COUNT = f"""
