@@ -25,6 +25,13 @@ document.addEventListener("submit", (event) => {
   form.setAttribute("aria-busy", "true");
 });
 
+// Unfold looks for a text field of its own beside every file field, and fails where there is none.
+document.addEventListener(
+  "change",
+  (event) => event.target.matches("input[type=file][data-plain]") && event.stopImmediatePropagation(),
+  true,
+);
+
 window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => {
     delete form.dataset.sent;
