@@ -153,6 +153,24 @@ def test_pages_of_tasks_and_saved_filters_are_accessible(shop, signed_in, look):
     look(page)
 
 
+def test_pages_of_an_import_are_accessible(shop, signed_in, look, tmp_path):
+    file = tmp_path / "guests.csv"
+    file.write_text("E-mail;Naam\nnonsense;Piet\n", encoding="utf-8")
+    page = signed_in(shop, STAFF)
+    page.goto(shop.url("/staff/imports/"))
+    look(page)
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_url("**/imports/*/")
+    look(page)
+    page.get_by_label("Send from").select_option("Klei & Kamille International (English)")
+    page.get_by_label("Do not send yet").check()
+    page.get_by_role("button", name="Try the file").click()
+    expect(page.get_by_text("0 of 1 row invited, 1 not an e-mail address.")).to_be_visible()
+    page.locator("summary").filter(has_text="not an e-mail address").click()
+    look(page, anew=False)
+
+
 def test_form_is_accessible_when_it_has_errors_and_when_it_shows_the_mail(shop, signed_in, look, someone):
     page = signed_in(shop, CUSTOMER)
     write_invitation(page, shop, ["nobody", "ann@gmial.com"], "Kijk op leuk.is")
