@@ -48,8 +48,6 @@ HANDLERS: tuple[Handler, ...] = (*mass.HANDLERS, Importing())
 """What is done in the background, by the kinds of tasks."""
 DELIVERY = "delivery"
 DELIVERY_EVERY = 1.0
-_BREATH = 0.1
-"""Seconds between two pieces of work where one alone may write."""
 _CAUGHT_UP = datetime.timedelta(minutes=90)
 
 
@@ -129,11 +127,19 @@ def _fold(_stopping: Callable[[], bool]) -> bool:
 
 
 def _work(_stopping: Callable[[], bool]) -> bool:
+    began = time.monotonic()
     more = tasks.work(handlers=HANDLERS, clock=_now)
-    if more and connection.vendor == "sqlite":
-        # Whoever waits for the lock there looks again at times only, and would never find it free.
-        time.sleep(_BREATH)
+    if more:
+        time.sleep(breath(time.monotonic() - began))
     return more
+
+
+def breath(seconds: float) -> float:
+    """Return for how many seconds others go first after a piece of work that took so long: mail and pages matter more.
+
+    On SQLite, where one alone may write, whoever waits looks again at times only, and would never find the lock free.
+    """
+    return max(seconds / 3, 0.1 if connection.vendor == "sqlite" else 0)
 
 
 def _see_to_sends(teller: Teller, _stopping: Callable[[], bool]) -> bool:
