@@ -30,7 +30,7 @@ from guestlist.mail import actions as mail
 from guestlist.mail import sends, templates
 from guestlist.mail.models import Message, Send, SuppressionReason
 from guestlist.stores.actors import NotPermitted
-from tests import make
+from tests import make, races
 from tests.invitations.test_imports import workbook
 
 LATER = make.NOW + datetime.timedelta(minutes=5)
@@ -293,6 +293,36 @@ def test_unique_constraint_decides_when_somebody_was_faster_without_waiting(view
 
     assert (task.state, task.done, task.skipped) == (TaskState.DONE, 1, {"open_invitation": 1})
     assert Message.objects.count() == Invitation.objects.count() == 2
+
+
+def test_rows_that_were_not_reached_are_told_apart_when_it_is_stopped(view) -> None:
+    actor = make.actor()
+    task = work(opened("email\na@x.nl\nb@x.nl\nnonsense\n", view, actor))
+
+    tasks.stop(task=task, actor=actor, now=LATER)
+
+    assert {one.verdict: one.number for one in results.totals(task)} == {
+        "malformed_address": 1,
+        "not_reached": 2,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_everybody_is_invited_once_when_two_files_are_imported_at_the_same_time() -> None:
+    templates.install(now=make.NOW)
+    view, actor = make.store_view(), make.actor()
+    rows = [f"guest{number}@x.nl" for number in range(40)]
+    both = [work(opened("\n".join(["email", *some]), view, actor)) for some in (rows, rows[::-1])]
+    for task in both:
+        tasks.confirm(task=task, actor=actor, now=make.NOW)
+
+    races.together(*[lambda: work(both[0]).state, lambda: work(both[1]).state] * 2)
+    for task in both:
+        work(task)
+
+    assert [task.state for task in both] == [TaskState.DONE] * 2
+    assert sum(task.done for task in both) == Invitation.objects.count() == 40
+    assert sum(task.skipped.get("open_invitation", 0) for task in both) == 40
 
 
 def test_nothing_is_half_done_when_a_piece_fails_in_the_middle(view, monkeypatch) -> None:

@@ -27,6 +27,7 @@ def read(data: bytes) -> tuple[bytes, files.Lines]:
         ("zoë@x.nl\n".encode("cp1252"), "cp1252", "zoë@x.nl\n".encode("cp1252")),
         ("zoë@x.nl\n".encode("utf-16"), "utf-8", "zoë@x.nl\n".encode()),
         ("a@x.nl\r\n".encode("utf-16-be"), "utf-8", b"a@x.nl\r\n"),
+        (b"\xef\xbb\xbfsep=;\r\n" + ROW, "utf-8", ROW),
         (b"a@x.nl\rb@x.nl\r", "utf-8", b"a@x.nl\nb@x.nl\n"),
         # One mangled row among sound ones does not change the encoding of all.
         ("é\né\n".encode() + b"\xe9\n", "utf-8", "é\né\n".encode() + b"\xe9\n"),

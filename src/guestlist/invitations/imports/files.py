@@ -28,6 +28,7 @@ _ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PAGE = re.compile(rb"\s*<(!doctype|html|head|body|table|\?xml|script|svg)\b", re.IGNORECASE)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_BINARY = 0.001
+_HINT = re.compile(rb"\A\"?sep=.\"?\r?\n", re.IGNORECASE)
 
 
 class UnusableFile(Refusal):
@@ -134,7 +135,7 @@ def opened(file: BinaryIO) -> Lines:
         _require_text(sample)
     lines = Lines(iter(()))
     decoded = _transcoded(file, wide) if wide else _read(file)
-    lines.bytes = _counted(_with_line_feeds(decoded, wide, sample), lines)
+    lines.bytes = _counted(_with_line_feeds(_without_hint(decoded), wide, sample), lines)
     return lines
 
 
@@ -172,6 +173,14 @@ def _transcoded(file: BinaryIO, wide: str) -> Iterator[bytes]:
     while piece := file.read(_AT_ONCE):
         text = decoder.decode(piece)
         yield (text.removeprefix("\ufeff") if is_first else text).encode("utf-8", "replace")
+        is_first = False
+
+
+def _without_hint(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out the line by which Excel is told what separates cells; it shows none, so it is no row."""
+    is_first = True
+    for piece in pieces:
+        yield _HINT.sub(b"", piece, count=1) if is_first else piece
         is_first = False
 
 

@@ -11,8 +11,8 @@ from guestlist.invitations import spreadsheets
 from guestlist.invitations.imports import records
 from guestlist.invitations.imports.plans import Plan, Run
 from guestlist.invitations.imports.records import Records
-from guestlist.invitations.imports.verdicts import NAMES, NEW, WHAT_TO_DO
-from guestlist.invitations.models import ImportFile, ImportRow
+from guestlist.invitations.imports.verdicts import NAMES, NEW, NOT_REACHED, WHAT_TO_DO
+from guestlist.invitations.models import ImportFile, ImportRow, TaskState
 from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FIRST = 5
 """Rows that are shown of each verdict."""
 _AT_ONCE = 2_000
-DELIMITERS = (",", ";", "\t", "|")
 
 
 class FileIsGone(Refusal):
@@ -53,13 +52,7 @@ class Total:
 
 def totals(task: Task) -> list[Total]:
     """Return the verdicts of a task's rows in the order that they are shown in; a query for each that there is."""
-    counted = dict(Run.of(task.settings).verdicts)
-    if task.confirmed_at is not None:
-        # What was found out while inviting counts; what is still to come reads as it was tried.
-        for verdict, number in task.skipped.items():
-            if verdict != NEW:
-                counted[verdict] = max(counted.get(verdict, 0), number)
-        counted[NEW] = max(task.total - sum(n for one, n in counted.items() if one != NEW), 0)
+    counted = _counted(task)
     return [
         Total(
             verdict,
@@ -71,6 +64,20 @@ def totals(task: Task) -> list[Total]:
         for verdict, name in NAMES.items()
         if counted.get(verdict)
     ]
+
+
+def _counted(task: Task) -> dict[str, int]:
+    """Return how many rows have which verdict: as they were tried, and as they were found when they were imported."""
+    counted = dict(Run.of(task.settings).verdicts)
+    if task.confirmed_at is not None:
+        for verdict, number in task.skipped.items():
+            if verdict != NOT_REACHED:
+                counted[verdict] = max(counted.get(verdict, 0), number)
+        counted[NEW] = max(task.total - sum(n for one, n in counted.items() if one != NEW), 0)
+    if task.state == TaskState.STOPPED:
+        counted[NOT_REACHED] = max(counted.get(NEW, 0) - task.done, 0)
+        counted[NEW] = task.done
+    return counted
 
 
 def refused_file(task: Task) -> Iterator[bytes]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 NEW = ""
 """The verdict of a row that becomes an invitation."""
+NOT_REACHED = "not_reached"
+"""What tasks call rows that they were stopped before."""
 
 NAMES: dict[str, str | _StrPromise] = {
     NEW: pgettext_lazy("row", "new"),
@@ -37,7 +39,7 @@ NAMES: dict[str, str | _StrPromise] = {
     "unclosed_quote": pgettext_lazy("row", "quotation mark not closed"),
     "row_too_long": pgettext_lazy("row", "too long"),
     "too_many_cells": pgettext_lazy("row", "more cells than columns"),
-    "not_reached": pgettext_lazy("row", "not reached: the import was stopped"),
+    NOT_REACHED: pgettext_lazy("row", "not reached: the import was stopped"),
 }
 """Verdicts by their codes, in the order that they are shown in."""
 
@@ -74,6 +76,6 @@ WHAT_TO_DO: dict[str, str | _StrPromise] = {
     "too_many_cells": _(
         "This row has more cells than the file has columns: put a text that has the separator in it between quotation marks."
     ),
-    "not_reached": _("The import was stopped before this row."),
+    NOT_REACHED: _("The import was stopped before this row."),
 }
 """Verdicts that refuse a row, each with a sentence that says what to do about it."""
