@@ -193,9 +193,9 @@ def test_workbook_reads_as_its_cells_look() -> None:
 
 
 def test_workbook_of_an_export_reads_as_it_was_written() -> None:
-    written = io.BytesIO(b"".join(spreadsheets.xlsx_file(["E-mail", "N"], [["a@x.nl", 7]], title="G")))
+    written = io.BytesIO(b"".join(spreadsheets.xlsx_file(["E-mail", "N"], [["a@x.nl", None, 7]], title="G")))
 
-    assert list(workbooks.opened(written).rows) == [(1, ["E-mail", "N"]), (2, ["a@x.nl", "7"])]
+    assert list(workbooks.opened(written).rows) == [(1, ["E-mail", "N"]), (2, ["a@x.nl", "", "7"])]
 
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'

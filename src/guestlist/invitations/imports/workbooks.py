@@ -113,8 +113,7 @@ def _read(archive: zipfile.ZipFile, name: str, reading: Reading) -> Iterator[Non
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = lambda tag, found: reading.start(tag.rpartition(":")[2], found)
-    parser.EndElementHandler = lambda tag: reading.end(tag.rpartition(":")[2])
+    parser.StartElementHandler = lambda tag, found: _begin(parser, reading, tag, found)
     parser.CharacterDataHandler = reading.text
     parser.StartDoctypeDeclHandler = _refuse  # no workbook has one; those that do want entities to grow
     try:
@@ -126,6 +125,16 @@ def _read(archive: zipfile.ZipFile, name: str, reading: Reading) -> Iterator[Non
             yield
     except _DAMAGED as error:
         raise UnusableFile from error
+
+
+def _begin(parser: expat.XMLParserType, reading: Reading, tag: str, found: dict[str, str]) -> None:
+    """Hear of the first element: few workbooks have prefixes, so the others need not look for one at each."""
+    if ":" in tag:
+        parser.StartElementHandler = lambda tag, found: reading.start(tag.rpartition(":")[2], found)
+        parser.EndElementHandler = lambda tag: reading.end(tag.rpartition(":")[2])
+    else:
+        parser.StartElementHandler, parser.EndElementHandler = reading.start, reading.end
+    reading.start(tag.rpartition(":")[2], found)
 
 
 def _refuse(*_declaration: object) -> None:

@@ -181,9 +181,9 @@ class Sheet(Reading):
         if name in {"v", "t"}:
             self.is_text = False
         elif name == "c":
-            if self.pieces:
-                self.cells += [""] * (self.column - len(self.cells))
-                self.cells[self.column :] = [self._value("".join(self.pieces))]
+            # An empty one has its place too: where no references stand, those after it are counted from it.
+            self.cells += [""] * (self.column - len(self.cells))
+            self.cells[self.column :] = [self._value("".join(self.pieces)) if self.pieces else ""]
         elif name == "row":
             self.rows.append((self.number, self.cells))
         elif name == "rPh":
