@@ -194,7 +194,7 @@ def test_filter_survives_looking_at_a_row(shop, signed_in):
     staff = signed_in(shop, STAFF)
     staff.goto(shop.url("/staff/invitations/"))
     staff.get_by_text("Filter", exact=True).click()
-    staff.get_by_label("Status").select_option("Accepted")
+    staff.locator("#filter_status").select_option("Accepted")
     staff.get_by_role("button", name="Show").click()
     expect(staff).to_have_url(re.compile("status=accepted"))
     rows = staff.locator("tbody tr")
