@@ -327,6 +327,11 @@ def test_export_gives_what_the_filter_leaves_and_what_is_selected(marketing, sev
         "/staff/invitations/export/?format=xlsx", {"id": [several["sent"].pk, several["foreign"].pk]}
     )
 
+    every = marketing.post(
+        "/staff/invitations/export/?format=csv", {"all": "1", "back": "status=sent&sort=email", "id": []}
+    )
+
+    assert b"".join(every.streaming_content).count(b"@two.example") == 1
     text = b"".join(shown.streaming_content).decode()
     assert "kept@one.example" in text
     assert "sent@two.example" not in text
