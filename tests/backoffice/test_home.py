@@ -152,7 +152,7 @@ def test_shortcuts_lead_where_somebody_may_go(support, owner, language) -> None:
     headers = {"accept-language": language}
     for client, names in (
         (support, ["invitations/", "sends/"]),
-        (owner, ["invitations/add/", "invitations/", "sends/", "configuration/invitations/"]),
+        (owner, ["invitations/add/", "imports/", "invitations/", "sends/", "configuration/invitations/"]),
     ):
         page = client.get("/staff/", headers=headers).content.decode()
         shown = page.partition("gl-shortcuts")[2].partition("</nav>")[0]

@@ -32,6 +32,7 @@ _SENDS = 5
 _TROUBLES = (Delivery.FAILED, Delivery.BOUNCED, Delivery.IN_DOUBT)
 _SHORTCUTS = (
     ("invitations_add", gettext_lazy("Add invitations"), Permission.ADD),
+    ("imports", gettext_lazy("Import invitations"), Permission.IMPORT),
     ("invitations", gettext_lazy("All invitations"), Permission.VIEW),
     ("sends", gettext_lazy("All sends"), Permission.VIEW),
     ("configuration", gettext_lazy("Configuration"), Permission.CONFIGURE),
