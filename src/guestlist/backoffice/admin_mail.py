@@ -155,7 +155,7 @@ class KindFilter(admin.SimpleListFilter):
 class LeavesFilter(admin.SimpleListFilter):
     """Narrows to what waits for a later moment, found by the indexes of what waits: the outbox may have millions of rows."""
 
-    title = _("leaves")
+    title = _("time of leaving")
     parameter_name = "leaves"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
