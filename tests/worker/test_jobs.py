@@ -88,7 +88,7 @@ def test_figures_are_folded():
 def test_the_outbox_page_offers_every_kind():
     from django.test import RequestFactory
 
-    from guestlist.backoffice.admin_mail import KindFilter, MessageTable
+    from guestlist.backoffice.admin_outbox import KindFilter, MessageTable
     from guestlist.backoffice.site import site
 
     offered = KindFilter.lookups(
