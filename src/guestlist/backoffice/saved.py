@@ -63,7 +63,9 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
             actions.delete_filter(saved=kept)
             messages.success(request, _("The filter “%(name)s” is deleted.") % {"name": kept.name})
         else:
-            actions.change_filter(saved=kept, actor=staff.actor, name=name, is_shared="is_shared" in request.POST)
+            actions.change_filter(
+                saved=kept, actor=staff.actor, name=name, is_shared="is_shared" in request.POST
+            )
             messages.success(request, _("The filter “%(name)s” is saved.") % {"name": kept.name})
     except Refusal as refusal:
         return _shown(request, {"problem": refusal, "changed": pk, "name": name}, status=422)
