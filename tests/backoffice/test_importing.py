@@ -66,6 +66,18 @@ def test_columns_are_guessed_anew_when_the_file_is_read_otherwise(marketing, vie
     assert not Task.objects.exists()
 
 
+def test_file_is_read_as_before_when_it_cannot_be_read_so(marketing, view) -> None:
+    plan = brought(marketing, "Mail,Note\na@x.nl," + "|" * 150 + "\n")["Location"]
+    form = fields(marketing.get(plan).content.decode()) | {"when": "keep", "message": "Hallo", "do": "check"}
+
+    page = marketing.post(plan, form | {"delimiter": "bar"}).content.decode()
+
+    assert "more than 100 columns" in page
+    assert (fields(page)["delimiter"], fields(page)["column_email"]) == ("comma", "0")
+    assert ">\nHallo</textarea>" in page
+    assert not Task.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from guestlist.backoffice.add_form import AS_CONFIGURED, LATER, AddForm
 from guestlist.invitations.imports import columns, files
 from guestlist.invitations.imports.columns import Field
+from guestlist.invitations.imports.files import UnusableFile
 from guestlist.invitations.imports.plans import Basis, Plan
 from guestlist.stores.actors import Permission
 
@@ -73,17 +74,18 @@ class ImportForm(AddForm):
     def __init__(
         self, staff: Staff, now: datetime.datetime, file: ImportFile, data: Mapping[str, Any] | None = None
     ) -> None:
-        """Read the beginning of the file as the form says, or as is guessed, and offer its columns.
-
-        :raises EmptyFile, TooManyColumns: when it cannot be read so.
-        """
+        """Read the beginning of the file as the form says, or as is guessed, and offer its columns."""
         self.file = file
         self.given = data
         self.is_preview = data is not None and data.get("do") == "preview"
+        self.problem = ""
         self.layout = columns.guessed(file)
-        if data is not None:
-            self._take_layout(data)
-        self.sample = columns.sample(file, self.layout)
+        try:
+            if data is not None:
+                self._take_layout(data)
+            self.sample = columns.sample(file, self.layout)
+        except UnusableFile as refusal:
+            self._read_as_guessed(refusal)
         super().__init__(staff, now, self.given)
 
     def _offer_more(self) -> None:
@@ -134,6 +136,18 @@ class ImportForm(AddForm):
                 changed[f"column_{field}"] = str(found.get(field, ""))
             self.given = changed
         self.layout = dataclasses.replace(self.layout, columns=found)
+
+    def _read_as_guessed(self, refusal: UnusableFile) -> None:
+        """Go back to what can be read, say why, and keep what else was filled in."""
+        self.problem, self.is_preview = str(refusal), True
+        self.layout = columns.guessed(self.file)
+        self.sample = columns.sample(self.file, self.layout)
+        names = {code: name for name, code in _DELIMITERS.items()}
+        changed: Any = self.given.copy()  # type: ignore[union-attr]  # a QueryDict
+        changed["encoding"], changed["delimiter"] = self.layout.encoding, names[self.layout.delimiter]
+        for field in Field:
+            changed[f"column_{field}"] = str(self.layout.columns.get(field, ""))
+        self.given = changed
 
     @property
     def read_as(self) -> str:

@@ -73,11 +73,7 @@ def plan(request: HttpRequest, pk: int) -> HttpResponse:
     file = _found(staff, pk)
     if file.task_id is not None:
         return HttpResponseRedirect(reverse("admin:task", args=[file.task_id]))
-    try:
-        form = ImportForm(staff, now, file, request.POST if request.method == "POST" else None)
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-        return HttpResponseRedirect(reverse("admin:import_plan", args=[pk]))
+    form = ImportForm(staff, now, file, request.POST if request.method == "POST" else None)
     if request.method != "POST" or form.is_preview:
         return _shown(request, form)
     if form.is_valid():
