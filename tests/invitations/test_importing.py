@@ -13,7 +13,7 @@ from guestlist import addresses
 from guestlist.customers import grants
 from guestlist.customers.models import Grant
 from guestlist.invitations import actions, figures
-from guestlist.invitations.actions import import_files, importing, tasks
+from guestlist.invitations.actions import circumstances, import_files, importing, tasks
 from guestlist.invitations.imports import columns, results
 from guestlist.invitations.imports.plans import Plan
 from guestlist.invitations.models import (
@@ -282,13 +282,13 @@ def test_unique_constraint_decides_when_somebody_was_faster_without_waiting(view
     task = work(opened("email\na@x.nl\nb@x.nl\n", view, actor, when="now", basis="consent"))
     make.staff_invitation(view, address="b@x.nl")
     tasks.confirm(task=task, actor=actor, now=make.NOW)
-    judge, calls = importing.Circumstances.judge, []
+    judge, calls = circumstances.Circumstances.judge, []
 
     def late(self, *arguments, **named):
         calls.append(named["until"])
         return judge(self, *arguments, **named) if calls.count(named["until"]) > 1 else {}
 
-    monkeypatch.setattr(importing.Circumstances, "judge", late)
+    monkeypatch.setattr(circumstances.Circumstances, "judge", late)
     work(task)
 
     assert (task.state, task.done, task.skipped) == (TaskState.DONE, 1, {"open_invitation": 1})
@@ -427,9 +427,15 @@ def test_files_and_rows_are_forgotten_when_they_are_not_needed(view) -> None:
     task = imported("email\na@x.nl\nnonsense\n", view, actor)
     unused = kept("email\nb@x.nl\n", actor)
 
+    resting = work(opened("email\nc@x.nl\n", view, actor))
+    Task.objects.filter(pk=resting.pk).update(state=TaskState.FAILED)
+
     assert import_files.forget_old(now=LATER + datetime.timedelta(days=1)) == 0
-    assert ImportFile.objects.count() == 2
+    assert ImportFile.objects.count() == 3
     assert import_files.forget_old(now=LATER + datetime.timedelta(days=15)) == 2
+    assert ImportFile.objects.get().task_id == resting.pk
+    import_files.forget_old(now=LATER + datetime.timedelta(days=31))
+    assert import_files.forget_old(now=LATER + datetime.timedelta(days=50)) == 1
     assert not ImportFile.objects.exists()
     assert not ImportPart.objects.filter(file=unused.pk).exists()
     assert not ImportRow.objects.exists()

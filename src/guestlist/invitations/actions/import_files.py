@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
 from django.db import transaction
 
+from guestlist.invitations.actions import tasks
 from guestlist.invitations.imports import columns, files, workbooks
 from guestlist.invitations.imports.files import EmptyFile, FileTooLarge
-from guestlist.invitations.models import ImportFile, ImportPart, ImportRow, Task, TaskKind
+from guestlist.invitations.models import ImportFile, ImportPart, ImportRow, Task, TaskKind, TaskState
 from guestlist.invitations.models.imports import PART
-from guestlist.stores.actors import ActorKind, NotPermitted, Permission
+from guestlist.stores.actors import SYSTEM, ActorKind, NotPermitted, Permission
 
 if TYPE_CHECKING:
     import datetime
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=14)
 """For how long after its end the file and the rows of an import can be looked at; those have addresses in them."""
+RESTING = timedelta(days=30)
+"""For how long an import may stand still, paused or failed."""
 UNUSED = timedelta(days=2)
 """For how long a file is kept that nobody imports."""
 FORGOTTEN_AT_ONCE = 5_000
@@ -109,7 +113,14 @@ def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def forget_old(*, now: datetime.datetime) -> int:
-    """Delete what is not needed any more of files and their rows, some at a time; returns how many rows."""
+    """Delete what is not needed any more of files and their rows, some at a time; returns how many rows.
+
+    What nobody resumed for a month is given up.
+    """
+    resting = Task.objects.filter(kind=TaskKind.IMPORT, state__in=(TaskState.PAUSED, TaskState.FAILED))
+    for task in resting.filter(touched_at__lt=now - RESTING):
+        with suppress(tasks.TaskIsOver):
+            tasks.stop(task=task, actor=SYSTEM, now=now)
     over = Task.objects.filter(kind=TaskKind.IMPORT, ended_at__lt=now - KEPT)
     ImportFile.objects.filter(task=None, created_at__lt=now - UNUSED).delete()
     ImportFile.objects.filter(task__in=over).delete()
