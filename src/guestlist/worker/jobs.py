@@ -36,6 +36,7 @@ from guestlist.mail import (
 from guestlist.mail.delivery import Delivery
 from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
+from guestlist.mail.models import Message, MessageState
 from guestlist.mail.parcels import Transport
 from guestlist.stores import config
 from guestlist.worker.telling import Teller
@@ -135,11 +136,14 @@ def _work(_stopping: Callable[[], bool]) -> bool:
 
 
 def breath(seconds: float) -> float:
-    """Return for how many seconds others go first after a piece of work that took so long: mail and pages matter more.
+    """Return for how many seconds others go first after a piece of work that took so long, while mail leaves.
 
     On SQLite, where one alone may write, whoever waits looks again at times only, and would never find the lock free.
     """
-    return max(seconds / 3, 0.1 if connection.vendor == "sqlite" else 0)
+    if connection.vendor == "sqlite":
+        return max(seconds / 3, 0.1)
+    # By an index of the few rows that workers have in hand.
+    return seconds / 3 if Message.objects.filter(state=MessageState.LEASED).exists() else 0.0
 
 
 def _see_to_sends(teller: Teller, _stopping: Callable[[], bool]) -> bool:
