@@ -16,12 +16,13 @@ from django.utils.translation import override
 
 from guestlist import addresses
 from guestlist.customers import grants
-from guestlist.customers.models import Customer, User
+from guestlist.customers.models import Customer, CustomerGroup, User
 from guestlist.demo import buying, cart, catalog
 from guestlist.demo.seed import shop
 from guestlist.demo.transport import InboxTransport
 from guestlist.invitations import actions as invitations
 from guestlist.invitations import config, emails, figures, links
+from guestlist.invitations.actions import mass
 from guestlist.invitations.models import Channel, Invitation
 from guestlist.mail import accounts, counting, delivery, ending, sends
 from guestlist.mail.config import Delivery
@@ -209,6 +210,15 @@ class _Teller:
     def discard(self, step: Step, view: StoreView, at: datetime) -> None:
         """Discard, as staff."""
         invitations.discard(invitation=_invitation(step, view), actor=_staff(step["staff"]), now=at)
+
+    def regroup(self, step: Step, view: StoreView, at: datetime) -> None:
+        """Give another group, as staff."""
+        mass.change_group(
+            ids=[_invitation(step, view).pk],
+            group=CustomerGroup.objects.get(code=step["group"]),
+            actor=_staff(step["staff"]),
+            now=at,
+        )
 
     def resend(self, step: Step, view: StoreView, at: datetime) -> None:
         """Send again, as staff; whoever became a customer meanwhile is not mailed."""
