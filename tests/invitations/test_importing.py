@@ -14,7 +14,7 @@ from guestlist.customers import grants
 from guestlist.customers.models import Grant
 from guestlist.invitations import actions, figures
 from guestlist.invitations.actions import circumstances, import_files, importing, tasks
-from guestlist.invitations.imports import columns, results
+from guestlist.invitations.imports import columns, files, results
 from guestlist.invitations.imports.plans import Plan
 from guestlist.invitations.models import (
     FiguresDelta,
@@ -30,6 +30,7 @@ from guestlist.mail import actions as mail
 from guestlist.mail import sends, templates
 from guestlist.mail.models import Message, Send, SuppressionReason
 from guestlist.stores.actors import NotPermitted
+from guestlist.stores.models import StoreView
 from tests import make, races
 from tests.invitations.test_imports import workbook
 
@@ -200,6 +201,40 @@ def test_import_does_what_typing_the_addresses_does(view, options) -> None:
     assert list(verdicts(task).values()) == ["" if one.code == "invited" else one.code for one in typed]
     assert made_so_far() == expected
     assert FiguresDelta.objects.filter(measure="created").aggregate(Sum("amount")) == counted != before
+
+
+def test_language_of_a_row_is_the_websites_own_when_another_has_a_view_of_that_name(view) -> None:
+    dutch = make.store_view(view.website, name="Linde", language="nl")
+    other = make.store_view(name="Nederlands")
+    StoreView.objects.filter(pk=other.pk).update(code="en")
+    data = f"E-mail;Language\na@x.nl;nederlands\nb@x.nl;en\nc@x.nl;{dutch.code}\n"
+
+    for number, actor in enumerate((make.actor(), make.actor(view.website))):
+        task = imported(data.replace("@", f"{number}@"), view, actor)
+        assert set(verdicts(task).values()) == {""}
+
+    assert not Invitation.objects.filter(website=other.website).exists()
+    assert Invitation.objects.filter(store_view=dutch).count() == 4
+
+
+def test_another_websites_view_is_known_by_its_code_to_those_who_may_import_there(view) -> None:
+    other = make.store_view(name="Attic")
+    data = f"E-mail;Store view\na@x.nl;{other.code}\nb@x.nl;Attic\n"
+
+    task = imported(data, view, make.actor(view.website))
+    assert set(verdicts(task).values()) == {"unknown_store_view"}
+    task = imported(data, view, make.actor())
+    assert list(verdicts(task).values()) == ["", "unknown_store_view"]
+
+
+def test_workbook_is_refused_when_its_rows_come_to_more_than_a_file_may_have(view, monkeypatch) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", 400_000)
+    cells = "<row><c t='s'><v>0</v></c></row>" * 100
+    book = workbook(cells, strings=f"<si><t>{'x' * 100_000}</t></si>").getvalue()
+    with pytest.raises(files.FileTooLarge):
+        kept(book, make.actor(), "guests.xlsx")
+
+    assert not ImportFile.objects.exists()
 
 
 def test_columns_say_who_invites_from_where_to_what(view) -> None:

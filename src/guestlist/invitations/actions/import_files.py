@@ -85,8 +85,11 @@ def _as_lines(rows: Iterable[tuple[int, list[str]]], lines: files.Lines) -> Iter
         last = number
         writer.writerow(cells)
         if buffer.tell() > PART:
-            lines.size += buffer.tell()
-            yield _taken(buffer)
+            data = _taken(buffer)
+            lines.size += len(data)
+            if lines.size > files.MAX_BYTES:
+                raise FileTooLarge(megabytes=files.MAX_BYTES // 1024**2)
+            yield data
     lines.lines = last
     rest = _taken(buffer)
     lines.size += len(rest)

@@ -87,16 +87,15 @@ class Interpreter:
         self.customers: dict[tuple[int, str], int] = {}
 
     def _named_views(self, views: Sequence[StoreView]) -> dict[str, StoreView]:
-        found: dict[str, StoreView] = {}
-        # The website's own last, so that its views win over others that are called alike; codes over names.
-        nearest = sorted(views, key=lambda one: (one.website_id == self.view.website_id, -one.pk))
-        for one in nearest:
-            if one.website_id == self.view.website_id:
-                found |= dict.fromkeys(_LANGUAGES.get(one.language, ()), one)
+        # Of other websites, where they may be imported for, by code alone: there may be a view called "English" anywhere.
+        found = {one.code.casefold(): one for one in views if one.website_id in self.allowed}
+        own = [one for one in reversed(views) if one.website_id == self.view.website_id]
+        for one in own:
+            found |= dict.fromkeys(_LANGUAGES.get(one.language, ()), one)
         if self.view.language in _LANGUAGES:
             found |= dict.fromkeys(_LANGUAGES[self.view.language], self.view)
-        found |= {one.name.casefold(): one for one in nearest}
-        return found | {one.code.casefold(): one for one in nearest}
+        found |= {one.name.casefold(): one for one in own}
+        return found | {one.code.casefold(): one for one in own}
 
     def _named_occasions(self, now: datetime.datetime) -> dict[str, dict[int, int]]:
         """Return the ids of the shop's own occasions that are not over, by title and by the shop's id, and by website."""

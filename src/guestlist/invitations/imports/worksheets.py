@@ -16,7 +16,10 @@ from guestlist.invitations.imports.files import (
     UnusableFile,
 )
 
-_MAX_CELL = 100_000
+_MAX_CELL = 8_000
+"""Characters of a cell that are read, far more than any field takes: one text may stand in millions of cells."""
+_MAX_FORMAT = 255
+"""Characters of a format of numbers, as Excel has it; a long one of brackets alone takes minutes to look through."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile(r"([A-Z]{1,3})")
 _DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
@@ -87,7 +90,7 @@ class Styles(Reading):
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Hear of an element."""
         if name == "numFmt":
-            code = attributes.get("formatCode", "")
+            code = attributes.get("formatCode", "")[:_MAX_FORMAT]
             self.formats[attributes.get("numFmtId", "")] = any(one[1] for one in _OF_DATES.finditer(code))
         elif name == "cellXfs":
             self.inside = True
