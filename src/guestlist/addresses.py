@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from guestlist.refusal import Refusal
 
 MAX_LENGTH = 254
+_MAX_TYPED = 4 * MAX_LENGTH
+"""Characters that are looked at: to compose letters and marks takes the square of how many there are."""
 """Longest address that fits a forward path (RFC 5321, 4.5.3.1.3), in characters of the normal form."""
 MAX_LOCAL_PART = 64
 """Longest local part (RFC 5321, 4.5.3.1.1), in octets."""
@@ -72,7 +74,10 @@ def normalize(text: str) -> str:
     :raises MalformedAddress: when the text is no address.
     :raises AddressTooLong: when it exceeds the limits of RFC 5321.
     """
-    typed = unicodedata.normalize("NFC", text.strip())
+    typed = text.strip()
+    if len(typed) > _MAX_TYPED:
+        raise AddressTooLong(address=typed[:80])
+    typed = unicodedata.normalize("NFC", typed)
     shown = typed[:80]
     local_part, at, domain = typed.rpartition("@")
     if not at or not local_part or not domain or not _LOCAL_PART.fullmatch(local_part):

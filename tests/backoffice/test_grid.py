@@ -341,6 +341,15 @@ def test_export_gives_what_the_filter_leaves_and_what_is_selected(marketing, sev
     assert b"".join(chosen.streaming_content).startswith(b"PK")
 
 
+def test_export_is_in_the_readers_language_to_its_last_row(marketing, several) -> None:
+    answer = marketing.get("/staff/invitations/export/?format=csv", headers={"accept-language": "nl"})
+
+    text = b"".join(answer.streaming_content).decode()
+
+    assert ",Verzonden," in text
+    assert ",Sent," not in text
+
+
 @pytest.mark.parametrize("query", ["format=pdf", "format=csv&status=nonsense"])
 def test_export_leads_back_to_the_grid_when_it_cannot_be(marketing, several, query) -> None:
     answer = marketing.get(f"/staff/invitations/export/?{query}", follow=True)

@@ -26,12 +26,23 @@ def rows(what: Export) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(exported(what).decode("utf-8-sig"), newline="")))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+31", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_cell_is_no_formula_when_it_begins_like_one(text) -> None:
+@pytest.mark.parametrize(
+    ("text", "harmless"),
+    [
+        *((text, f"'{text}") for text in ("=1+1", "+31", "-1", "@SUM(A1)", "\uff1d1", "  =1")),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1", "\n'=1"),
+        ("Jan;=cmd|'/C calc'!A0;", "Jan;'=cmd|'/C calc'!A0;"),
+        ("Jan,@SUM(A1)|-1", "Jan,'@SUM(A1)|'-1"),
+        ("a - b; c", "a - b; c"),
+    ],
+)
+def test_cell_is_no_formula_when_it_or_a_part_of_it_begins_like_one(text, harmless) -> None:
     (piece,) = spreadsheets.csv_file(["n"], [[text]])
     (_names, (cell,)) = csv.reader(io.StringIO(piece.decode("utf-8-sig"), newline=""))
 
-    assert cell == f"'{text}"
+    assert cell == harmless
     assert spreadsheets.plain(cell) == text
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect, QueryDict, StreamingHttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -19,7 +20,7 @@ from guestlist.refusal import Refusal
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from django.http.response import HttpResponseBase
 
@@ -52,7 +53,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 def as_file(pieces: Iterator[bytes], *, name: str, media_type: str) -> StreamingHttpResponse:
     """Return a file to be saved, sent while it is made; nothing on the way keeps it."""
     return StreamingHttpResponse(
-        pieces,
+        _in_language(pieces, translation.get_language()),
         content_type=media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -61,6 +62,17 @@ def as_file(pieces: Iterator[bytes], *, name: str, media_type: str) -> Streaming
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+def _in_language(pieces: Iterator[bytes], language: str | None) -> Iterator[bytes]:
+    """Make each piece in the reader's language: a file is sent when the request's own is over."""
+    with contextlib.closing(cast("Generator[bytes]", pieces)):
+        while True:
+            with translation.override(language):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
 
 
 def _without_format(request: HttpRequest) -> str:

@@ -22,7 +22,11 @@ SHEET_ROWS = 1_048_576
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+# At the beginning, and after what a spreadsheet may split a cell at: where lists have semicolons, Excel does so in a file
+# with commas, and the other way round. The full-width signs are formulas in Japanese.
+_SIGNS = "=+\\-@\t\r\0\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(f"(^|[,;\\t|\\r\\n])(?=[ ]*[{_SIGNS}])")
+_MADE_HARMLESS = re.compile(f"(^|[,;\\t|\\r\\n])'(?=[ ]*[{_SIGNS}])")
 # Characters that XML 1.0 has no way to write.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -32,12 +36,12 @@ _DAY = 86_400
 
 def harmless(value: Any) -> Any:  # noqa: ANN401 - any cell's
     """Return a cell so that no spreadsheet takes it for a formula: with an apostrophe before it (ASVS 1.2.10)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def plain(text: str) -> str:
     """Return what stood in a cell before :func:`harmless` made it so."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    return _MADE_HARMLESS.sub(r"\1", text)
 
 
 def csv_file(names: Row, rows: Iterable[Row], *, delimiter: str = ",") -> Iterator[bytes]:

@@ -206,10 +206,17 @@ def _turned(rows: list[list[str]]) -> list[list[str]]:
     return [[one[number] for one in rows if len(one) > number] for number in range(width)]
 
 
+_NOT_IN_ADDRESSES = re.compile(r"[\s@<>]")
+
+
 def _is_address(cell: str) -> bool:
-    return re.fullmatch(r"\s*(?:.*<)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?\s*", cell[:400]) is not None
+    inner = cell[:400].strip().rpartition("<")[2].removesuffix(">")
+    local_part, at, domain = inner.partition("@")
+    return bool(at and local_part and "." in domain[1:-1]) and not _NOT_IN_ADDRESSES.search(
+        local_part + domain
+    )
 
 
 def _plain(name: str) -> str:
-    split = unicodedata.normalize("NFKD", name.casefold())
+    split = unicodedata.normalize("NFKD", name[:200].casefold())
     return "".join(one for one in split if one.isalnum())

@@ -161,7 +161,7 @@ class Interpreter:
             hashed,
             0,
             verdict,
-            _fit(unicodedata.normalize("NFC", typed)),
+            _fit(unicodedata.normalize("NFC", typed[: 4 * _LONGEST])),
             normal,
             clean_name(name) if name else "",
             message,
