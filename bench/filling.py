@@ -56,7 +56,7 @@ def fill(*, mails: int, now: datetime.datetime, built_in: bool = False, at_once:
     from guestlist.invitations.models import Invitation
     from guestlist.mail.models import SenderIdentity
 
-    view = _store_view(built_in=built_in, now=now)
+    view = store_view(built_in=built_in, now=now)
     SenderIdentity.objects.filter(website=view.website_id).update(
         stopped_at=now, stopped_reason="being filled"
     )
@@ -80,7 +80,8 @@ def _addresses(numbers: range) -> list[str]:
     return [f"friend{number}@{_DOMAINS[number % len(_DOMAINS)]}" for number in numbers]
 
 
-def _store_view(*, built_in: bool, now: datetime.datetime) -> StoreView:
+def store_view(*, built_in: bool, now: datetime.datetime) -> StoreView:
+    """Return the store view of a new shop, with its sender and template: the shop of all benchmarks."""
     from guestlist.customers import actions as customers
     from guestlist.invitations.config import Invitations
     from guestlist.mail import actions as mail

@@ -157,7 +157,7 @@ def test_task_shows_that_it_is_counted_paused_failed_or_stopped(owner, four, mon
     assert 'id="confirm"' in words(owner.get(f"/staff/tasks/{task.pk}/?part=1"))
     press(owner, task, "confirm")
     assert "The task is paused." in words(press(owner, task, "pause"))
-    assert "Goes on when you resume it" in words(owner.get(f"/staff/tasks/{task.pk}/"))
+    assert "Goes on when it is resumed" in words(owner.get(f"/staff/tasks/{task.pk}/"))
     press(owner, task, "resume")
     Task.objects.update(state=TaskState.FAILED)
     page = words(owner.get(f"/staff/tasks/{task.pk}/"))

@@ -241,7 +241,15 @@ def test_switches_are_refused_when_the_rights_are_anothers() -> None:
     with pytest.raises(NotPermitted):
         opened(elsewhere, website=site)
 
-    assert tasks.confirm(task=task, actor=make.actor(role="support"), now=make.NOW)
+    # Others who may do the same can pause and stop it, but not let it go on in the maker's name.
+    colleague = make.actor(role="support")
+    with pytest.raises(tasks.NotTheMaker):
+        tasks.confirm(task=task, actor=colleague, now=make.NOW)
+    assert tasks.confirm(task=task, actor=maker, now=make.NOW)
+    assert tasks.pause(task=task, actor=colleague, now=make.NOW)
+    with pytest.raises(tasks.NotTheMaker):
+        tasks.resume(task=task, actor=make.actor(), now=make.NOW)
+    assert tasks.stop(task=task, actor=colleague, now=make.NOW)
 
 
 @pytest.mark.django_db
@@ -266,7 +274,7 @@ def test_work_has_no_rights_when_its_maker_is_gone() -> None:
     task = opened(grants.actor_of(maker))
     handler = Counting()
     worked(handler)
-    tasks.confirm(task=task, actor=make.actor(), now=make.NOW)
+    tasks.confirm(task=task, actor=grants.actor_of(maker), now=make.NOW)
     maker.is_active = False
     maker.save()
     tasks.work(handlers=[handler], clock=lambda: LATER)

@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from guestlist.backoffice import access
+from guestlist.backoffice import access, paging
 from guestlist.backoffice.labels import KINDS, STATES
 from guestlist.backoffice.site import site
 from guestlist.backoffice.tables import OwnWebsitesOfView, Table
@@ -60,8 +60,6 @@ class AttemptInline(TabularInline):
 
 
 _MOST_FOUND = 500
-_DIGITS = 18
-"""Most digits of an id that surely fit into the database's."""
 
 
 class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no generic at run time
@@ -141,24 +139,6 @@ class MessageTable(Table):
     sortable_by = ()  # any other order would sort all rows
 
     website_path = "store_view__website_id"
-    list_display = (
-        "id",
-        "shown_kind",
-        "about",
-        "shown_state",
-        "shown_view",
-        "shown_sender",
-        "shown_queued_at",
-        "shown_ready_at",
-        "shown_tries",
-        "shown_code",
-    )
-    search_fields = ("id",)
-    search_help_text = _("The number of a mail or of its invitation, or a whole address")
-    list_display_links = ("id",)
-    list_filter = (OwnWebsitesOfView, KindFilter, ("state", StateFilter), LeavesFilter)
-    list_select_related = ("store_view", "sender")
-    ordering = ("-id",)
     fields = (
         "shown_kind",
         "about",
@@ -171,6 +151,13 @@ class MessageTable(Table):
         "shown_code",
     )
     readonly_fields = fields
+    list_display = ("id", *fields)
+    search_fields = ("id",)
+    search_help_text = _("The number of a mail or of its invitation, or a whole address")
+    list_display_links = ("id",)
+    list_filter = (OwnWebsitesOfView, KindFilter, ("state", StateFilter), LeavesFilter)
+    list_select_related = ("store_view", "sender")
+    ordering = ("-id",)
     inlines = (AttemptInline,)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -180,8 +167,8 @@ class MessageTable(Table):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Look for a send's mails where they stand, not through the whole outbox."""
         rows: QuerySet[Message] = super().get_queryset(request)
-        send = request.GET.get("send__id__exact", "")
-        return rows.of_send(int(send)) if send.isascii() and send.isdigit() and len(send) <= _DIGITS else rows  # type: ignore[attr-defined]
+        send = paging.number(request.GET.get("send__id__exact"))
+        return rows if send is None else rows.of_send(send)  # type: ignore[attr-defined]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -191,8 +178,8 @@ class MessageTable(Table):
         if not text:
             return queryset, False
         ids = invitation_mail.mails_of(text, actor=access.of(request).actor)
-        if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
-            ids.append(int(text))
+        if (pk := paging.number(text)) is not None:
+            ids.append(pk)
         return queryset.filter(pk__in=ids[:_MOST_FOUND]), False
 
     @display(description=_("Kind"))

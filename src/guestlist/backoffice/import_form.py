@@ -10,6 +10,7 @@ from django.forms.utils import ErrorDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from guestlist.backoffice import paging
 from guestlist.backoffice.add_form import AS_CONFIGURED, LATER, AddForm
 from guestlist.invitations.imports import columns, files
 from guestlist.invitations.imports.columns import Field
@@ -127,8 +128,8 @@ class ImportForm(AddForm):
             has_header=data.get("header", "yes") == "yes",
         )
         if data.get("read_as") == self.read_as:
-            chosen = {field.value: str(data.get(f"column_{field}", "")) for field in Field}
-            found = {field: int(text) for field, text in chosen.items() if text.isdigit() and len(text) < 4}  # noqa: PLR2004 - a hundred columns
+            chosen = {field.value: paging.number(data.get(f"column_{field}")) for field in Field}
+            found = {field: number for field, number in chosen.items() if number is not None}
         else:
             found = columns.found(self.file, self.layout)
             changed: Any = data.copy()  # type: ignore[attr-defined]  # a QueryDict

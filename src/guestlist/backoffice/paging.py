@@ -49,3 +49,8 @@ def number(text: Any) -> int | None:  # noqa: ANN401 - whatever somebody sent
     """Return an id from an address; what cannot be one is none, which shows the first page."""
     text = str(text or "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+
+
+def numbers(text: str) -> list[int]:
+    """Return the ids of a text with commas between them; what cannot be one is left out."""
+    return [found for one in text.split(",") if (found := number(one)) is not None]

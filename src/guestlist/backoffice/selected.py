@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from guestlist.backoffice import access, announcing, detail, listing
+from guestlist.backoffice import access, announcing, detail, listing, paging
 from guestlist.backoffice.labels import REASONS
 from guestlist.customers.models import CustomerGroup
 from guestlist.invitations import actions
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 MOST = 1000
 """Most rows that are done in a request."""
-_DIGITS = 18
-"""Most digits of an id that surely fit into the database's."""
 _ACTIONS = {
     "discard": TaskKind.DISCARD,
     "send": TaskKind.SEND,
@@ -136,9 +134,7 @@ def selected(request: HttpRequest) -> HttpResponse:
 
 def ids_of(texts: Iterable[str]) -> list[int]:
     """Return the ids of the fields, each of which may have several with commas between them."""
-    parts = (part for text in texts for part in text.split(","))
-    fitting = (text for text in parts if text.isascii() and text.isdigit() and len(text) <= _DIGITS)
-    return list(dict.fromkeys(int(text) for text in fitting))
+    return list(dict.fromkeys(found for text in texts for found in paging.numbers(text)))
 
 
 def _opened(staff: Staff, wish: Wish) -> int:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from guestlist.mail.sends import Progress
 
 SIZE = 25
-_DIGITS = 18
-"""Most digits of an id that surely fit into the database's."""
 
 _DONE = {
     "pause": gettext_lazy("The send is paused. Nothing more of it leaves until you resume it."),
@@ -57,7 +55,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     staff.require(Permission.VIEW)
     visible = _loaded(Send.objects.visible_to(staff.actor))
     if "part" in request.GET:
-        shown = visible.filter(pk__in=_ids(request.GET.get("ids", ""))).order_by("-pk")
+        shown = visible.filter(pk__in=paging.numbers(request.GET.get("ids", ""))[:SIZE]).order_by("-pk")
         return render(request, "backoffice/_sends.html", {"rows": progress_of(list(shown), now)})
     page = paging.page(visible, request.GET, size=SIZE)
     context = {
@@ -133,11 +131,6 @@ def open_ones(staff: Staff, now: datetime.datetime, *, most: int) -> list[Progre
     visible = _loaded(Send.objects.visible_to(staff.actor).filter(finished_at=None))
     ordered = visible.order_by(F("held_at").asc(nulls_last=True), "-pk")
     return progress_of(list(ordered[:most]), now)
-
-
-def _ids(text: str) -> list[int]:
-    parts = text.split(",")[:SIZE]
-    return [int(one) for one in parts if one.isascii() and one.isdigit() and len(one) <= _DIGITS]
 
 
 def _loaded(sends: SendQuerySet) -> SendQuerySet:

@@ -71,8 +71,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     staff = access.of(request)
     staff.require(Permission.VIEW)
     if "part" in request.GET:
-        asked = [paging.number(one) for one in request.GET.get("ids", "").split(",")[:SIZE]]
-        rows = _visible(staff).filter(pk__in=[one for one in asked if one is not None]).order_by("-pk")
+        asked = paging.numbers(request.GET.get("ids", ""))[:SIZE]
+        rows = _visible(staff).filter(pk__in=asked).order_by("-pk")
         return render(request, "backoffice/_tasks.html", {"rows": rows})
     page = paging.page(_visible(staff), request.GET, size=SIZE)
     context = {
@@ -140,6 +140,7 @@ def _shown(staff: Staff, task: Task, query: QueryDict) -> dict[str, Any]:
         "button": page.button(task),
         "outcome": page.outcome(task),
         "can_switch": tasks.may_switch(task, staff.actor),
+        "can_set_going": tasks.may_set_going(task, staff.actor),
         "skipped": _skipped(staff, task, query),
         "now": timezone.now(),
         **page.context(staff, task, query),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone, translation
 
 from guestlist.customers.models import CustomerGroup
@@ -20,17 +23,21 @@ from guestlist.invitations.models import ImportFile, Task, TaskState
 from guestlist.occasions.models import Occasion
 from guestlist.refusal import Refusal
 from guestlist.stores.models import StoreView
+from guestlist.worker import jobs
 from guestlist.worker.commanding import actor, fail
 from guestlist.worker.exporting import coded, write
-from guestlist.worker.jobs import HANDLERS
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _BAR = 30
+_LOOK_EVERY = 0.2
+"""Seconds until the task is looked at again while others work on it."""
 SOME_REFUSED = 3
 
 
@@ -178,8 +185,16 @@ def _work(task: Task, state: TaskState, total: str, what: str, *, of: int) -> No
     is_drawn = sys.stderr.isatty()
     task.refresh_from_db()
     while task.state == state:
-        tasks.work(handlers=HANDLERS, clock=timezone.now)
-        task.refresh_from_db()
+        try:
+            more = jobs.work_on_tasks(lambda: False)
+            task.refresh_from_db()
+        except (OperationalError, InterfaceError) as fault:
+            # Away or busy: nothing is lost, and another piece is done when it answers.
+            log.warning("import waits: %s", fault)
+            connection.close_if_unusable_or_obsolete()
+            more = False
+        if not more:
+            time.sleep(_LOOK_EVERY)  # a worker was faster with the piece
         reached = task.cursor if state == TaskState.PREPARING else task.reached
         if is_drawn and task.state == state:
             filled = "█" * (_BAR * reached // max(of, 1))

@@ -81,7 +81,7 @@ def upkeep() -> list[Job]:
     return [
         *mailboxes,
         Job("figures", 5, _fold),
-        Job("tasks", 1, _work),
+        Job("tasks", 1, work_on_tasks),
         Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
         Job("forgetting", 3600, _forget),
@@ -127,7 +127,8 @@ def _fold(_stopping: Callable[[], bool]) -> bool:
     return figures.fold() > 0
 
 
-def _work(_stopping: Callable[[], bool]) -> bool:
+def work_on_tasks(_stopping: Callable[[], bool]) -> bool:
+    """Do a piece of the background's work and let others go first for a moment; true when there may be more."""
     began = time.monotonic()
     more = tasks.work(handlers=HANDLERS, clock=_now)
     if more:

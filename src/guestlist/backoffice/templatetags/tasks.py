@@ -39,8 +39,8 @@ _LEADS = {
     TaskState.PREPARING: gettext_lazy(
         "Being counted. You can leave this page: what is found waits here for you to confirm."
     ),
-    TaskState.READY: gettext_lazy("Waits for you"),
-    TaskState.PAUSED: gettext_lazy("Goes on when you resume it"),
+    TaskState.READY: gettext_lazy("Waits for whoever asked for it"),
+    TaskState.PAUSED: gettext_lazy("Goes on when it is resumed"),
     TaskState.FAILED: gettext_lazy(
         "It stopped because of a mistake in Guestlist, which is in the log. What was done stays done."
     ),

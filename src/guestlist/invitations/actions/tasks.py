@@ -49,6 +49,15 @@ class NotReady(Refusal):
     message = _("This task cannot be confirmed yet: it is not known how many it is about.")
 
 
+class NotTheMaker(Refusal):
+    """What a task does is done with the rights of whoever asked for it, so nobody else sets it going."""
+
+    code = "not_the_maker"
+    message = _(
+        "Only whoever asked for this can let it go on: it is done with their rights and in their name."
+    )
+
+
 class Handler(Protocol):
     """What a kind of task does. Both change the task's total, cursor, done, skipped and settings; the caller saves it."""
 
@@ -116,9 +125,11 @@ def confirm(*, task: Task, actor: Actor, now: datetime.datetime) -> bool:
     """Let a prepared task begin; returns False when somebody did before.
 
     :raises NotPermitted: when the actor may not.
+    :raises NotTheMaker: when somebody else asked for it.
     :raises NotReady: when it is still being prepared, or failed.
     :raises TaskIsOver: when it was given up.
     """
+    _require_maker(task, actor)
     changes = {"state": TaskState.RUNNING, "confirmed_at": now, "touched_at": now, "going_since": now}
     if _switched(task, "confirmed", actor, Q(state=TaskState.READY), **changes):
         return True
@@ -140,8 +151,10 @@ def resume(*, task: Task, actor: Actor, now: datetime.datetime) -> bool:
     """Let a paused task go on, and try a failed one again; returns False when it is neither.
 
     :raises NotPermitted: when the actor may not.
+    :raises NotTheMaker: when somebody else asked for it.
     :raises TaskIsOver: when it is over.
     """
+    _require_maker(task, actor)
     going = {"problem": "", "touched_at": now, "going_since": now, "going_from": task.reached}
     can_go_on = Q(state__in=(TaskState.PAUSED, TaskState.FAILED))
     if _switched(task, "resumed", actor, can_go_on & ~Q(confirmed_at=None), state=TaskState.RUNNING, **going):
@@ -254,12 +267,26 @@ def skip(task: Task, reasons: Mapping[int, str]) -> None:
 
 
 def may_switch(task: Task, actor: Actor) -> bool:
-    """Tell whether the actor may confirm, pause and stop the task, which they can see."""
+    """Tell whether the actor may pause and stop the task, which they can see."""
     try:
         _require(TaskKind(task.kind), task.website_id, actor)
     except NotPermitted:
         return False
     return True
+
+
+def may_set_going(task: Task, actor: Actor) -> bool:
+    """Tell whether the actor may confirm and resume the task: it is done with the rights of whoever asked for it."""
+    if actor.kind == ActorKind.SYSTEM:
+        return True
+    is_own = task.actor_kind == ActorKind.STAFF == actor.kind and task.created_by_id == actor.id
+    return is_own and may_switch(task, actor)
+
+
+def _require_maker(task: Task, actor: Actor) -> None:
+    _require_switchable(task, actor)
+    if not may_set_going(task, actor):
+        raise NotTheMaker
 
 
 def _require(kind: TaskKind, website_id: int | None, actor: Actor) -> None:
