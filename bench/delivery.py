@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Report:
                 server,
                 folder,
                 mails=2_000 if options.quick else 60_000,
-                repeats=1 if options.quick else 3,
+                repeats=1 if options.quick else 5,
                 memory=memory,
             )
             for name in options.only or _PARTS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,19 +34,27 @@ class Peer:
 
     name: str
     goal: float
-    """How many times as fast we want to be."""
+    """How many times as fast we want to be; 0 where it only stands beside."""
     settings: tuple[tuple[int, int], ...]
     """Processes and threads that the best is sought among."""
+    is_helped: bool = False
+    """Whether it keeps its connection open, which it does not as it comes."""
 
     @property
     def module(self) -> str:
         """The name of its files here."""
         return self.name.replace("-", "_")
 
+    @property
+    def key(self) -> str:
+        """The name of its figures."""
+        return f"{self.module}{'_helped' * self.is_helped}"
+
 
 PEERS = (
     Peer("django-post-office", 25, ((1, 4), (1, 8), (1, 16), (2, 4), (2, 8), (2, 16))),
     Peer("django-invitations", 40, ((1, 1),)),
+    Peer("django-invitations", 0, ((1, 1),), is_helped=True),
     Peer("django-mailer", 60, ((1, 1), (2, 1))),
 )
 
@@ -62,7 +71,7 @@ class Best:
 def measure(
     peer: Peer, *, django: str, server: PostgreSQL, letter: Path, mails: int, first_setting_only: bool = False
 ) -> list[Best]:
-    """Return the best rates of a peer, one for each number of processes, in mails per second, against Debian's smtp-sink.
+    """Return the best rates of a peer, one for each number of processes, in mails per second, against our sink.
 
     :raises RuntimeError: when it did not send all mails.
     """
@@ -89,9 +98,10 @@ def _run(
     peer: Peer, python: Path, server: PostgreSQL, letter: Path, mails: int, processes: int, threads: int
 ) -> float:
     database = f"peer_{peer.module}"
-    with sinks.smtp_sink() as port:
-        work = {"database": server.create(database), "port": port, "mails": mails, "letter": str(letter)}
-        work |= {"processes": processes, "threads": threads}
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder, sinks.sink(Path(folder)) as sink:
+        work = {"database": server.create(database), "port": sink.port, "mails": mails, "letter": str(letter)}
+        work |= {"processes": processes, "threads": threads, "is_helped": peer.is_helped}
         printed = call(
             [python, "-W", "ignore", _HERE / f"{peer.module}.py", json.dumps(work)],
             seconds=_RUN_SECONDS,

@@ -1,7 +1,7 @@
-"""django-invitations: invitations are made (which is not measured), then sent in a loop over one connection kept open.
+"""django-invitations: invitations are made (which is not measured), then sent in a loop.
 
-It has no outbox: each invitation is rendered, sent and saved before the next. Keeping the connection needs an adapter, which
-is its documented way to change how it mails.
+It has no outbox: each invitation is rendered, sent over a connection of its own and saved before the next. Where it is
+helped, an adapter, which is its documented way to change how it mails, keeps one connection open.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
         ],
         SITE_ID=1,
         ROOT_URLCONF=__name__,
-        INVITATIONS_ADAPTER=f"{__name__}.adapter",
+        **({"INVITATIONS_ADAPTER": f"{__name__}.adapter"} if work.is_helped else {}),
         INVITATIONS_EMAIL_SUBJECT_PREFIX="",
         TEMPLATES=[
             {

@@ -30,6 +30,8 @@ class Task:
     """The folder with the words of the mail: subject.txt, text.txt and design.html."""
     processes: int
     threads: int
+    is_helped: bool
+    """Whether it is to keep its connection open where it does not by itself."""
 
     def words(self, name: str) -> str:
         """Return one part of the mail, as a Django template."""
