@@ -17,9 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from guestlist.refusal import Refusal
 
 MAX_LENGTH = 254
+"""Longest address that fits a forward path (RFC 5321, 4.5.3.1.3), in characters of the normal form."""
 _MAX_TYPED = 4 * MAX_LENGTH
 """Characters that are looked at: to compose letters and marks takes the square of how many there are."""
-"""Longest address that fits a forward path (RFC 5321, 4.5.3.1.3), in characters of the normal form."""
+_MAX_NAME = 200
+"""Characters of a name before an address that are looked at: each bracket in it is a call within a call."""
 MAX_LOCAL_PART = 64
 """Longest local part (RFC 5321, 4.5.3.1.1), in octets."""
 
@@ -142,7 +144,7 @@ def split_named(text: str) -> list[Entry]:
         entries += [Entry(part) for part in plain]
         for part in plain:
             name = name.replace(part, "", 1)
-        entries.append(Entry(match.group(1), parseaddr(f"{name.strip()} <a@b>")[0]))
+        entries.append(Entry(match.group(1), parseaddr(f"{name.strip()[:_MAX_NAME]} <a@b>")[0]))
         position = match.end()
     entries += [Entry(part) for part in _SEPARATORS.split(text[position:]) if part]
     return entries

@@ -34,6 +34,8 @@ _LANGUAGES = {
 }
 _MOST_OCCASIONS = 5_000
 _LONGEST = 254
+_MOST_ENTERED = 1_000
+"""Characters of a name with an address."""
 
 
 class Row(NamedTuple):
@@ -211,7 +213,7 @@ class Interpreter:
 def _entered(text: str, first: str, last: str) -> tuple[str, str]:
     """Return address and name, also of a cell that has both: ``Name <address>``."""
     name = f"{first} {last}".strip()
-    if "<" in text:
+    if "<" in text and len(text) <= _MOST_ENTERED:
         entries = mailbox.split_named(text)
         if len(entries) == 1:
             return entries[0].address, name or entries[0].name
