@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 from django.db import ProgrammingError
 
@@ -206,3 +207,18 @@ def test_import_tries_the_rows_and_invites_only_when_told_so(tmp_path, capsys):
     assert cli.main([*command, "--yes"]) == 1
     assert cli.main(["import", str(file), "--store-view", view.code, "--map", "email=Z"]) == 1
     assert "There is no column “Z”. These exist: who." in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_import_reads_the_sheet_that_is_named(tmp_path, capsys):
+    templates.install(now=make.NOW)
+    view, file, book = make.store_view(), tmp_path / "guests.xlsx", openpyxl.Workbook()
+    book.active.append(["nothing of use"])
+    book.create_sheet("Guests").append(["ann@example.com"])
+    book.save(file)
+    command = ["import", str(file), "--store-view", view.code, "--yes"]
+
+    assert cli.main([*command, "--sheet", "Guest"]) == 1
+    assert "It has these: Sheet, Guests." in capsys.readouterr().err
+    assert cli.main([*command, "--sheet", "Guests"]) == 0
+    assert Invitation.objects.get().address.typed == "ann@example.com"

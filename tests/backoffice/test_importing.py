@@ -1,12 +1,15 @@
 """Bringing a file, saying what stands where, and what comes back."""
 
+import io
 import re
 
+import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from guestlist.invitations.actions import tasks
+from guestlist.invitations.actions import converting, tasks
 from guestlist.invitations.models import ImportFile, Invitation, Task
+from guestlist.stores.actors import SYSTEM
 from guestlist.worker.jobs import HANDLERS
 from tests import make
 
@@ -20,7 +23,11 @@ def brought(client, data: bytes | str = DATA, name: str = "gasten.csv"):
 
 def fields(page: str) -> dict[str, str]:
     """Return what the form would send as it stands."""
-    found = dict(re.findall(r'<input type="hidden" name="(read_as|store_view)" value="([^"]*)"', page))
+    found = dict(
+        re.findall(
+            r'<input type="hidden" name="(read_as|store_view|encoding|delimiter)" value="([^"]*)"', page
+        )
+    )
     for name, options in re.findall(r'<select name="(\w+)".*?>(.*?)</select>', page, re.DOTALL):
         chosen = re.search(r'value="([^"]*)"[^>]*selected', options)
         found[name] = chosen[1] if chosen else ""
@@ -46,7 +53,7 @@ def test_file_is_read_as_it_is_meant_and_imported_once_confirmed(marketing, view
     refused = marketing.get(f"{task}refused/")
     assert refused["Content-Disposition"] == 'attachment; filename="gasten-refused.csv"'
     assert "x;nonsense;3;" in b"".join(refused.streaming_content).decode()
-    tasks.confirm(task=Task.objects.get(), actor=make.actor(), now=make.NOW)
+    tasks.confirm(task=Task.objects.get(), actor=SYSTEM, now=make.NOW)
     worked()
 
     made = Invitation.objects.select_related("address").get()
@@ -133,3 +140,38 @@ def test_upload_asks_for_a_file_when_there_is_none(marketing, view) -> None:
 
     assert answer.status_code == 422
     assert "Choose a file first." in answer.content.decode()
+
+
+def two_sheets() -> bytes:
+    file, book = io.BytesIO(), openpyxl.Workbook()
+    book.active.append(["Name", "Mail"])
+    book.active.append(["Ann", "ann@x.nl"])
+    other = book.create_sheet("Other")
+    other.append(["bob@x.nl", "Bob"])
+    book.create_sheet("Empty")
+    book.save(file)
+    return file.getvalue()
+
+
+def test_another_sheet_is_looked_at_before_it_is_tried(marketing, view) -> None:
+    plan = brought(marketing, two_sheets(), "guests.xlsx")["Location"]
+    form = fields(marketing.get(plan).content.decode()) | {"when": "keep", "message": "Hallo", "do": "check"}
+    assert (form["sheet"], form["header"], form["column_email"]) == ("Sheet", "yes", "1")
+
+    page = marketing.post(plan, form | {"sheet": "Other"}).content.decode()
+
+    again = fields(page)
+    assert (again["sheet"], again["header"], again["column_email"]) == ("Other", "no", "0")
+    assert "This is the sheet “Other”." in page
+    assert ">\nHallo</textarea>" in page
+    assert not Task.objects.exists()
+    empty = marketing.post(plan, again | {"sheet": "Empty", "do": "preview"}).content.decode()
+    assert "This file is empty." in empty
+    assert fields(empty)["sheet"] == "Other"
+    task = Task.objects.get(
+        pk=marketing.post(plan, again | {"when": "keep", "do": "check"})["Location"].split("/")[-2]
+    )
+    page = marketing.get(f"/staff/tasks/{task.pk}/").content.decode()
+    assert "The workbook is being read, 0 rows so far." in page
+    converting.work(clock=lambda: make.NOW, stopping=lambda: False)
+    assert bytes(ImportFile.objects.get().parts.get().data) == b"bob@x.nl,Bob\n"

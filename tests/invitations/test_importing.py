@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from guestlist import addresses
 from guestlist.customers import grants
 from guestlist.customers.models import Grant
 from guestlist.invitations import actions, figures
-from guestlist.invitations.actions import circumstances, import_files, importing, tasks
+from guestlist.invitations.actions import circumstances, converting, import_files, importing, tasks
 from guestlist.invitations.imports import columns, files, results
 from guestlist.invitations.imports.plans import Plan
 from guestlist.invitations.models import (
@@ -29,7 +30,7 @@ from guestlist.invitations.models import (
 from guestlist.mail import actions as mail
 from guestlist.mail import sends, templates
 from guestlist.mail.models import Message, Send, SuppressionReason
-from guestlist.stores.actors import NotPermitted
+from guestlist.stores.actors import SYSTEM, NotPermitted
 from guestlist.stores.models import StoreView
 from tests import make, races
 from tests.invitations.test_imports import workbook
@@ -67,6 +68,7 @@ def work(task: Task, *, most: int = 200) -> Task:
     for pace in (handler.reading, handler.inviting):
         pace.least = pace.size = 1
         pace.most = 2
+    converting.work(clock=lambda: LATER, stopping=lambda: False)
     for _piece in range(most):
         if not tasks.work(handlers=[handler], clock=lambda: LATER):
             break
@@ -425,6 +427,124 @@ def test_workbook_is_imported_like_a_table_of_text(view) -> None:
 
     assert verdicts(task) == {3: "", 7: "malformed_address"}
     assert task.file.sheet == "Guests"
+
+
+def inline(*rows: str, then: str = "") -> bytes:
+    """Return a workbook with a column of texts."""
+    cells = "".join(f'<row><c t="inlineStr"><is><t>{text}</t></is></c></row>' for text in rows)
+    return workbook(cells + then).getvalue()
+
+
+def converted(at: datetime.datetime = LATER, *, stopping: Callable[[], bool] = lambda: False) -> bool:
+    return converting.work(clock=lambda: at, stopping=stopping)
+
+
+def killed() -> bool:
+    raise KeyboardInterrupt
+
+
+def test_workbook_is_kept_as_it_is_until_a_worker_reads_it(view) -> None:
+    data = inline("E-mail", *(f"{number}@x.nl" for number in range(9_000)))
+    task = opened(data, view, make.actor())
+    parts = ImportPart.objects.filter(file=task.file)
+
+    assert not tasks.work(handlers=[importing.Importing()], clock=lambda: LATER)
+    assert b"".join(bytes(one.data) for one in parts.filter(number__lt=0).order_by("-number")) == data
+    assert sum(len(one.data) for one in parts.filter(number__gte=0)) < 3_000
+    assert converted()
+
+    file = ImportFile.objects.get()
+    assert (file.is_workbook, file.lines, file.leased_until, file.begun) == (False, 9_001, None, 0)
+    lines = b"".join(bytes(one.data) for one in parts.order_by("number"))
+    assert (len(lines), lines.count(b"@x.nl\n")) == (file.kept, 9_000)
+    assert not parts.filter(number__lt=0).exists()
+    assert not converted()
+
+
+def test_task_says_why_when_its_workbook_cannot_be_read_to_the_end(view) -> None:
+    data = inline("E-mail", *["a@x.nl"] * 3_000, then="<row><c t='s'><v>7</v></c></row>")
+
+    task = work(opened(data, view, make.actor()))
+
+    assert (task.state, task.problem, task.total) == (TaskState.FAILED, "unusable_file", 0)
+    assert "Save the table as CSV" in results.problem(task)
+    assert not ImportRow.objects.exists()
+    # Tried again, it says so again.
+    tasks.resume(task=task, actor=SYSTEM, now=make.NOW)
+    assert work(task).problem == "unusable_file"
+
+
+def test_workbook_is_begun_anew_when_its_worker_was_killed_or_stopped(view) -> None:
+    task = opened(inline("E-mail", *["a@x.nl"] * 3_000), view, make.actor())
+    assert converted(stopping=lambda: True)
+    assert ImportFile.objects.get().begun == 0
+
+    for kill in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            converted(LATER + kill * datetime.timedelta(minutes=2), stopping=killed)
+    assert not converted(LATER + datetime.timedelta(minutes=4))  # leased
+    assert converted(LATER + datetime.timedelta(minutes=6))
+
+    task.refresh_from_db()
+    assert (task.state, task.problem) == (TaskState.FAILED, "killed_its_worker")
+    tasks.resume(task=task, actor=SYSTEM, now=make.NOW)
+    assert converted()
+    assert not ImportFile.objects.get().is_workbook
+
+
+def test_workbook_is_let_go_when_its_task_is_stopped(view, monkeypatch) -> None:
+    monkeypatch.setattr(converting, "_EVERY", 0)
+    task = opened(inline("E-mail", *["a@x.nl"] * 3_000), view, make.actor())
+    tasks.stop(task=task, actor=make.actor(), now=make.NOW)
+
+    assert not converted()
+    Task.objects.update(state=TaskState.PREPARING)
+    stale = converting._taken(LATER)
+    assert stale is not None
+    Task.objects.update(state=TaskState.STOPPED)
+    with pytest.raises(converting._LetGo):
+        converting._convert(stale, lambda: LATER, lambda: False)
+    assert ImportFile.objects.get().is_workbook
+
+
+def test_piece_that_kills_its_worker_is_not_tried_for_ever(view) -> None:
+    task = opened("email\na@x.nl\n", view, make.actor())
+
+    class Deadly(importing.Importing):
+        def prepare(self, task: Task, *, now: datetime.datetime) -> bool:
+            raise KeyboardInterrupt
+
+    later = LATER
+    for _kill in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            tasks.work(handlers=[Deadly()], clock=lambda: later)
+    assert ImportFile.objects.get().begun == 3
+
+    assert tasks.work(handlers=[Deadly()], clock=lambda: later)
+    task.refresh_from_db()
+    assert (task.state, task.problem) == (TaskState.FAILED, "killed_its_worker")
+    assert "several times" in results.problem(task)
+    tasks.resume(task=task, actor=SYSTEM, now=make.NOW)
+    assert work(task).state == TaskState.READY
+    assert ImportFile.objects.get().begun == 0
+
+
+def test_row_is_refused_by_itself_when_its_text_is_absurd(view) -> None:
+    hostile = "(" * 1_500 + ")" * 1_500 + " <a@x.nl>"
+
+    task = imported(f"email\n{hostile}\nb@x.nl\n", view, make.actor())
+
+    assert (task.done, verdicts(task)[2]) == (1, "address_too_long")
+
+
+def test_of_somebodys_unused_files_the_oldest_goes(view) -> None:
+    actor, other = grants.actor_of(make.staff(view.website)), grants.actor_of(make.staff(view.website))
+    first, others = kept("email\na@x.nl\n", actor), kept("email\na@x.nl\n", other)
+    importing.open_import(file=first, plan=planned(first, view), store_view=view, actor=actor, now=make.NOW)
+
+    some = [kept("email\na@x.nl\n", actor) for _file in range(4)]
+
+    assert set(ImportFile.objects.all()) == {first, others, *some[1:]}
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,22 @@ def test_records_are_numbered_as_a_spreadsheet_shows_them() -> None:
     assert (place.byte, place.number) == (25, 4)
 
 
+def test_pieces_are_bounded_by_what_is_read_and_not_by_records_alone() -> None:
+    long = b"a" * 100_000 + b"\n"
+    source = Records(iter([long] * 100), encoding="utf-8", delimiter=",", width=2)
+    found = [len(source.some(1_000)) for _piece in range(3)]
+    assert found == [42, 42, 16]
+    # One quotation mark in each line lets a hundred lines be read anew for every one of them.
+    source = Records(iter([b'a"b,"c' + b"d" * 1_000 + b"\n"] * 500), encoding="utf-8", delimiter=",", width=2)
+    assert len(source.some(1_000)) < 100
+
+
+def test_cells_beyond_the_columns_are_kept_as_one() -> None:
+    (found,), _place = cut(b"a,b" + b",c" * 60_000, size=4096)
+
+    assert (found[1][:2], len(found[1]), found[2]) == (["a", "b"], 3, "too_many_cells")
+
+
 def test_reading_goes_on_from_any_record() -> None:
     data = 'ä,1\n"b\nb",2\nc,3\n'.encode()
     everything, _end = cut(data)
@@ -166,6 +182,10 @@ def workbook(sheet: str, *, strings: str = "", styles: str = "", prefix: str = "
     return file
 
 
+def rows_of(sheet: workbooks.Worksheet) -> list[tuple[int, list[str]]]:
+    return [row for rows in sheet.rows for row in rows]
+
+
 def test_workbook_reads_as_its_cells_look() -> None:
     styles = (
         '<numFmts><numFmt numFmtId="164" formatCode="[$-413]d mmm yyyy"/>'
@@ -186,7 +206,7 @@ def test_workbook_reads_as_its_cells_look() -> None:
     found = workbooks.opened(workbook(sheet, strings=strings, styles=styles))
 
     assert found.name == "Guests"
-    assert list(found.rows) == [
+    assert rows_of(found) == [
         (1, ["noor@example.com", "", "Jan Öz"]),
         (4, ["a\rb", "TRUE", "2", "0.1", "2026-05-03 18:00:00", "3", "=cmd", "#N/A"]),
     ]
@@ -195,7 +215,7 @@ def test_workbook_reads_as_its_cells_look() -> None:
 def test_workbook_of_an_export_reads_as_it_was_written() -> None:
     written = io.BytesIO(b"".join(spreadsheets.xlsx_file(["E-mail", "N"], [["a@x.nl", None, 7]], title="G")))
 
-    assert list(workbooks.opened(written).rows) == [(1, ["E-mail", "N"]), (2, ["a@x.nl", "", "7"])]
+    assert rows_of(workbooks.opened(written)) == [(1, ["E-mail", "N"]), (2, ["a@x.nl", "", "7"])]
 
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -215,7 +235,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
 )
 def test_workbook_is_refused_when_it_is_damaged_or_hostile(file, refusal) -> None:
     with pytest.raises(refusal):
-        list(workbooks.opened(file).rows)
+        rows_of(workbooks.opened(file))
 
 
 def test_workbook_is_refused_when_it_unpacks_to_too_much(monkeypatch) -> None:

@@ -73,13 +73,25 @@ class ImportForm(AddForm):
     )
 
     def __init__(
-        self, staff: Staff, now: datetime.datetime, file: ImportFile, data: Mapping[str, Any] | None = None
+        self,
+        staff: Staff,
+        now: datetime.datetime,
+        file: ImportFile,
+        data: Mapping[str, Any] | None = None,
+        *,
+        is_other_sheet: bool = False,
+        problem: str = "",
     ) -> None:
-        """Read the beginning of the file as the form says, or as is guessed, and offer its columns."""
+        """Read the beginning of the file as the form says, or as is guessed, and offer its columns.
+
+        Nothing is tried of a sheet that nobody has seen, nor while there is a problem with one that was asked for.
+        """
         self.file = file
         self.given = data
-        self.is_preview = data is not None and data.get("do") == "preview"
-        self.problem = ""
+        self.is_other_sheet, self.problem = is_other_sheet, problem
+        self.is_preview = data is not None and (
+            data.get("do") == "preview" or is_other_sheet or bool(problem)
+        )
         self.layout = columns.guessed(file)
         try:
             if data is not None:
@@ -87,6 +99,8 @@ class ImportForm(AddForm):
             self.sample = columns.sample(file, self.layout)
         except UnusableFile as refusal:
             self._read_as_guessed(refusal)
+        if problem:
+            self._keep_sheet()
         super().__init__(staff, now, self.given)
 
     def _offer_more(self) -> None:
@@ -106,12 +120,28 @@ class ImportForm(AddForm):
             )
         self._offer("basis", [("", _("Choose …")), *Basis.choices])
         self.fields["group"].initial = AS_CONFIGURED
+        if len(self.file.sheets) > 1:
+            self._offer_sheets()
         names = {code: name for name, code in _DELIMITERS.items()}
         self.initial["encoding"] = self.layout.encoding
         self.initial["delimiter"] = names[self.layout.delimiter]
         self.initial["header"] = "yes" if self.layout.has_header else "no"
         for name in ("encoding", "delimiter", "header"):
             self.fields[name].widget.attrs["data-refresh"] = ""
+
+    def _keep_sheet(self) -> None:
+        changed: Any = self.given.copy()  # type: ignore[union-attr]  # a QueryDict
+        changed["sheet"] = self.file.sheet
+        self.given = changed
+
+    def _offer_sheets(self) -> None:
+        self.fields["sheet"] = forms.ChoiceField(
+            label=gettext_lazy("Sheet"),
+            required=False,
+            choices=[(name, name) for name in self.file.sheets],
+            initial=self.file.sheet,
+            widget=forms.Select(attrs={"data-refresh": ""}),
+        )
 
     @property
     def errors(self) -> ErrorDict:
@@ -120,6 +150,10 @@ class ImportForm(AddForm):
 
     def _take_layout(self, data: Mapping[str, Any]) -> None:
         """Read the file as the form says; the columns that were chosen count as long as it is cut the same way."""
+        if self.is_other_sheet:
+            changed: Any = data.copy()  # type: ignore[attr-defined]  # a QueryDict
+            changed["header"] = "yes" if self.layout.has_header else "no"
+            self.given = data = changed
         encoding = data.get("encoding", "")
         self.layout = dataclasses.replace(
             self.layout,
@@ -132,7 +166,7 @@ class ImportForm(AddForm):
             found = {field: number for field, number in chosen.items() if number is not None}
         else:
             found = columns.found(self.file, self.layout)
-            changed: Any = data.copy()  # type: ignore[attr-defined]  # a QueryDict
+            changed = data.copy()  # type: ignore[attr-defined]  # a QueryDict
             for field in Field:
                 changed[f"column_{field}"] = str(found.get(field, ""))
             self.given = changed
@@ -153,7 +187,7 @@ class ImportForm(AddForm):
     @property
     def read_as(self) -> str:
         """Return a text that changes when the columns are others."""
-        return f"{self.layout.encoding} {self.layout.delimiter!r} {self.layout.has_header}"
+        return f"{self.layout.encoding} {self.layout.delimiter!r} {self.layout.has_header} {self.file.sheet}"
 
     @property
     def column_fields(self) -> list[Any]:

@@ -69,6 +69,7 @@ class ImportPage:
             "totals": totals,
             "has_refused": any(one.verdict != NEW for one in totals),
             "has_file": file is not None,
+            "rows_read": file.lines if file and file.is_workbook else None,
             "percent": 100 * task.cursor // kept if kept and task.state == TaskState.PREPARING else 100,
             "fixed": _fixed(Plan.from_settings(task.settings)),
             "sends": list(Send.objects.filter(pk__in=sends).order_by("pk")),

@@ -73,8 +73,17 @@ def plan(request: HttpRequest, pk: int) -> HttpResponse:
     file = _found(staff, pk)
     if file.task_id is not None:
         return HttpResponseRedirect(reverse("admin:task", args=[file.task_id]))
-    form = ImportForm(staff, now, file, request.POST if request.method == "POST" else None)
-    if request.method != "POST" or form.is_preview:
+    if request.method != "POST":
+        return _shown(request, ImportForm(staff, now, file))
+    wanted, before, problem = request.POST.get("sheet", ""), file.sheet, ""
+    if file.is_workbook and wanted in file.sheets and wanted != before:
+        try:
+            import_files.choose_sheet(file=file, sheet=wanted)
+        except Refusal as refusal:
+            problem = str(refusal)
+    is_other = file.sheet != before
+    form = ImportForm(staff, now, file, request.POST, is_other_sheet=is_other, problem=problem)
+    if form.is_preview:
         return _shown(request, form)
     if form.is_valid():
         try:

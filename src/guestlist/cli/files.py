@@ -50,8 +50,9 @@ def add_import(commands: Commands, *, set_up: Callable[[], None]) -> None:
         ),
     )
     taken.add_argument(
-        "file", type=Path, metavar="FILE", help="the file; the first sheet of a workbook counts"
+        "file", type=Path, metavar="FILE", help="the file; of a workbook the first visible sheet counts"
     )
+    taken.add_argument("--sheet", default="", metavar="NAME", help="another sheet of a workbook")
     taken.add_argument("--store-view", required=True, metavar="CODE", help="where the mail is sent from")
     taken.add_argument(
         "--map",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import math
 import mmap
 import os
 import socket
@@ -74,7 +75,8 @@ class Station:
             turn = self.turns.get(name) or self._take_up_delivery()
             if turn is not None and not (turn.failures and time.monotonic() < turn.due):
                 until = time.monotonic() + SESSION
-                while loop.do(turn, lambda: is_over(until)) and not is_over(until):
+                end = math.inf if turn.job.is_whole else until
+                while loop.do(turn, lambda: is_over(end)) and not is_over(until):
                     pass
             if name == jobs.DELIVERY:
                 self._give_sign()

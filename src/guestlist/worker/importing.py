@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from guestlist.stores.actors import Actor
+
 log = logging.getLogger(__name__)
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
@@ -74,14 +76,20 @@ class _Import:
         path: Path = options.file
         with path.open("rb") as opened:
             file = import_files.keep_file(
-                file=opened, name=path.name, size=path.stat().st_size, actor=who, now=timezone.now()
+                file=opened,
+                name=path.name,
+                size=path.stat().st_size,
+                sheet=options.sheet,
+                actor=who,
+                now=timezone.now(),
             )
         task = importing.open_import(
             file=file, plan=self._plan(file, view), store_view=view, actor=who, now=timezone.now()
         )
+        _read(task, file)
         _work(task, TaskState.PREPARING, f"{file.kept:,}", "bytes tried", of=file.kept)
         if task.state == TaskState.FAILED:
-            return fail(f"Trying the file failed ({task.problem}); the log says more.")
+            return fail(_why(task, who))
         _tell(task)
         if options.refused is not None and any(one.verdict for one in results.totals(task)):
             write(results.refused_file(task), options.refused)
@@ -178,6 +186,34 @@ def _mapped(text: str, names: Sequence[str]) -> tuple[str, int]:
     if name.upper() in letters:
         return field, letters.index(name.upper())
     raise WrongOption(what=f"There is no column “{name}”. These exist: {', '.join(names)}.")
+
+
+def _why(task: Task, who: Actor) -> str:
+    said = results.problem(task)
+    if not said:
+        return f"Trying the file failed ({task.problem}); the log says more."
+    tasks.stop(task=task, actor=who, now=timezone.now())  # it would fail anew
+    return said
+
+
+def _read(task: Task, file: ImportFile) -> None:
+    """Make lines of a workbook, or wait for whoever does; draw how far it is."""
+    is_drawn = sys.stderr.isatty()
+    file.refresh_from_db()
+    while file.is_workbook and task.state == TaskState.PREPARING:
+        try:
+            if not jobs.read_workbook(lambda: False):
+                time.sleep(_LOOK_EVERY)  # a worker was faster
+            file.refresh_from_db()
+            task.refresh_from_db()
+        except (OperationalError, InterfaceError) as fault:
+            log.warning("import waits: %s", fault)
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(_LOOK_EVERY)
+        if is_drawn:
+            sys.stderr.write(f"\r\033[K{file.lines:,} rows of the workbook read")
+    if is_drawn:
+        sys.stderr.write("\r\033[K")
 
 
 def _work(task: Task, state: TaskState, total: str, what: str, *, of: int) -> None:

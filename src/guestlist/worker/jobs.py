@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from guestlist.invitations import blocks, figures
 from guestlist.invitations import emails as invitation_mail
-from guestlist.invitations.actions import import_files, mass, snapshots, tasks
+from guestlist.invitations.actions import converting, import_files, mass, snapshots, tasks
 from guestlist.invitations.actions.importing import Importing
 from guestlist.invitations.actions.tasks import Handler
 from guestlist.invitations.config import Invitations
@@ -61,6 +61,8 @@ class Job:
     """Seconds from the end of one run to the next."""
     run: Callable[[Callable[[], bool]], bool]
     """Does one bounded piece of the work, given what tells it to come to an end; true when there is more right now."""
+    is_whole: bool = False
+    """Whether a piece may take long and begins anew where it is not ended, so that only the worker's own end ends it."""
 
 
 def all_jobs(*, transport: Transport | None, worker: str, journal: Journal | None = None) -> list[Job]:
@@ -82,6 +84,7 @@ def upkeep() -> list[Job]:
         *mailboxes,
         Job("figures", 5, _fold),
         Job("tasks", 1, work_on_tasks),
+        Job("workbooks", 1, read_workbook, is_whole=True),
         Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
         Job("forgetting", 3600, _forget),
@@ -134,6 +137,11 @@ def work_on_tasks(_stopping: Callable[[], bool]) -> bool:
     if more:
         time.sleep(breath(time.monotonic() - began))
     return more
+
+
+def read_workbook(stopping: Callable[[], bool]) -> bool:
+    """Read a workbook that is to be imported into lines; true when there was one."""
+    return converting.work(clock=_now, stopping=stopping)
 
 
 def breath(seconds: float) -> float:

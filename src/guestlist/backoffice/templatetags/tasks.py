@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from guestlist.backoffice.labels import REASONS
 from guestlist.backoffice.templatetags.sends import number, time_left
 from guestlist.invitations.actions.tasks import NOT_REACHED
+from guestlist.invitations.imports import results
 from guestlist.invitations.models import TaskState
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def task_lead(task: Task) -> str:
         return _("A worker takes it up soon") if seconds is None else time_left(seconds)
     if task.state == TaskState.STOPPED and task.confirmed_at is None:
         return _("It was given up before it began. Nothing was changed.")
-    return str(_LEADS.get(TaskState(task.state), ""))
+    return results.problem(task) or str(_LEADS.get(TaskState(task.state), ""))
 
 
 @register.simple_tag

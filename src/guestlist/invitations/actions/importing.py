@@ -6,7 +6,6 @@ The same verdicts by the same rules as staff get who type the addresses (`inviti
 from __future__ import annotations
 
 import dataclasses
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
@@ -127,7 +126,7 @@ class Importing:
                 width=plan.width,
                 place=begin,
             )
-            found = list(islice(source, most))
+            found = source.some(most)
             if plan.layout.has_header and begin.byte == 0:
                 found = _without_header(found)
             rows = Interpreter(plan, task_id=task.pk, actor=actor, now=now).read(found)

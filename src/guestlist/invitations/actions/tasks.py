@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers import grants
+from guestlist.invitations.actions import attempts
 from guestlist.invitations.models import NEEDED, Task, TaskKind, TaskRow, TaskState
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import SYSTEM, Actor, ActorKind, NotPermitted
@@ -195,15 +196,20 @@ def work(*, handlers: Collection[Handler], clock: Callable[[], datetime.datetime
     """
     by_kind = {one.kind: one for one in handlers}
     waiting = Task.objects.under_way().filter(kind__in=list(by_kind)).order_by("touched_at", "pk")
+    waiting = waiting.exclude(file__is_workbook=True)  # `converting` makes lines of it first
     # Asked first without a lock: on SQLite each transaction that may write waits for its turn.
-    if not waiting.exists():
+    first = waiting.first()
+    if first is None:
         return False
+    if not attempts.begin(first, now=clock()):
+        return True
     task: Task | None = None
     try:
         with transaction.atomic():
             task = waiting.select_for_update(skip_locked=True, of=("self",)).first()
             if task is None:
                 return False  # others have them all in hand
+            attempts.end(task)
             _do_piece(task, by_kind[TaskKind(task.kind)], clock)
     except (OperationalError, InterfaceError):
         if task is not None:

@@ -25,6 +25,8 @@ UNREADABLE, UNCLOSED, TOO_LONG, TOO_MANY_CELLS = (
 """What is wrong with a record that cannot be used, by the verdict that it gets."""
 _LONGEST = 128 * 1024
 """Characters of a record that are read; longer ones are refused."""
+_EFFORT = 4 * 1024 * 1024
+"""Bytes that are read for a piece of records: as many as some ten thousand people have."""
 _MOST_LINES = 100
 """Lines of a record: more are a quotation mark that nobody closed."""
 
@@ -65,6 +67,8 @@ class Records:
         """Begin at a place; ``width`` is how many columns the file has, 0 while nobody knows."""
         begin = place or Place()
         self.number, self.byte, self.width = begin.number, begin.byte, width
+        self.effort = 0
+        """Bytes that were read, those that were read anew each time that they were."""
         self._encoding, self._delimiter = encoding, delimiter
         self._source = _lines(pieces)
         self._again: deque[_Line] = deque()
@@ -82,6 +86,15 @@ class Records:
         while (record := self._next()) is not None:
             yield record
 
+    def some(self, most: int) -> list[Record]:
+        """Return the next records: so many, or fewer where they take more reading than records do."""
+        end, found = self.effort + _EFFORT, []
+        for record in self:
+            found.append(record)
+            if len(found) >= most or self.effort > end:
+                break
+        return found
+
     def _begun(self) -> Iterator[list[str]]:
         return csv.reader(self._texts(), delimiter=self._delimiter)
 
@@ -93,6 +106,7 @@ class Records:
                 return
             self._taken.append(line)
             self._length += len(line[0])
+            self.effort += len(line[0])
             if self._length > _LONGEST or len(self._taken) > _MOST_LINES:
                 raise _TooMuchError
             try:
@@ -116,6 +130,9 @@ class Records:
             return self._given_up()
         self.number += 1
         self.byte += sum([length for _line, length in self._taken])
+        if self.width and len(cells) > self.width + 1:
+            # A hundred thousand of them would be ten times as large as their text.
+            cells[self.width :] = [" ".join(cells[self.width :])]
         if self._is_broken:
             return Record(self.number, cells, UNREADABLE)
         if self.width and len(cells) > self.width and any(one.strip() for one in cells[self.width :]):

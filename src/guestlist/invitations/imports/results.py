@@ -11,7 +11,7 @@ from guestlist.invitations import spreadsheets
 from guestlist.invitations.imports import records
 from guestlist.invitations.imports.plans import Plan, Run
 from guestlist.invitations.imports.records import Records
-from guestlist.invitations.imports.verdicts import NAMES, NEW, NOT_REACHED, WHAT_TO_DO
+from guestlist.invitations.imports.verdicts import NAMES, NEW, NOT_REACHED, WHAT_TO_DO, WHY_FAILED
 from guestlist.invitations.models import ImportFile, ImportRow, TaskState
 from guestlist.refusal import Refusal
 
@@ -78,6 +78,11 @@ def _counted(task: Task) -> dict[str, int]:
         counted[NOT_REACHED] = max(counted.get(NEW, 0) - task.done, 0)
         counted[NEW] = task.done
     return counted
+
+
+def problem(task: Task) -> str:
+    """Say why trying the file failed, where the file is to blame; nothing where Guestlist is."""
+    return str(WHY_FAILED.get(task.problem, "")) if task.state == TaskState.FAILED else ""
 
 
 def refused_file(task: Task) -> Iterator[bytes]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+from guestlist.invitations.imports import files
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -79,3 +81,27 @@ WHAT_TO_DO: dict[str, str | _StrPromise] = {
     NOT_REACHED: _("The import was stopped before this row."),
 }
 """Verdicts that refuse a row, each with a sentence that says what to do about it."""
+
+_LIMITS: dict[str, Any] = {
+    "megabytes": files.MAX_BYTES // 1024**2,
+    "rows": f"{files.MAX_ROWS:,}",
+    "columns": files.MAX_COLUMNS,
+}
+WHY_FAILED: dict[str, Any] = {
+    **{
+        one.code: one(**_LIMITS)
+        for one in (
+            files.UnusableFile,
+            files.EmptyFile,
+            files.FileTooLarge,
+            files.TooManyRows,
+            files.TooManyColumns,
+            files.ProtectedWorkbook,
+        )
+    },
+    "killed_its_worker": _(
+        "This file was begun several times, and each time the worker ended before it was done with a piece of it. Look at "
+        "its rows: save the table anew with the columns that an invitation needs."
+    ),
+}
+"""Why trying a file failed, by the problem of its task, where the file is to blame."""

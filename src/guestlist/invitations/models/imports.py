@@ -41,8 +41,15 @@ class ImportFile(models.Model):
     kept = models.BigIntegerField()
     lines = models.BigIntegerField()
     encoding = models.CharField(max_length=12)
-    # The worksheet that was read, where it was a workbook.
+    # The worksheet that is read, where it is a workbook, and all that can be chosen.
     sheet = models.CharField(max_length=60, blank=True)
+    sheets = models.JSONField(default=list, db_default=[])
+    # Its lines are only the beginning as yet: a worker makes them from the workbook that is kept beside them.
+    is_workbook = models.BooleanField(default=False, db_default=False)
+    # Until when a worker has it in hand, if none is killed.
+    leased_until = models.DateTimeField(null=True)
+    # How often a worker began with it and never came to the end of it, or of a piece of its rows.
+    begun = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField()
     task = models.OneToOneField(Task, models.SET_NULL, null=True, related_name="file")
@@ -54,7 +61,10 @@ class ImportFile(models.Model):
 
 
 class ImportPart(models.Model):
-    """A part of a file, so that no more than that is ever in memory."""
+    """A part of a file, so that no more than that is ever in memory.
+
+    Of its lines from number 0 on; of the workbook that they are still to be made from, from -1 down.
+    """
 
     pk = models.CompositePrimaryKey("file", "number")
     file = models.ForeignKey(ImportFile, models.CASCADE, related_name="parts", db_index=False)
