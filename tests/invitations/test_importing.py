@@ -11,12 +11,13 @@ from django.db import transaction
 from django.db.models import Sum
 
 from guestlist import addresses
+from guestlist.backoffice.import_page import ImportPage
 from guestlist.customers import grants
 from guestlist.customers.models import Grant
 from guestlist.invitations import actions, figures
 from guestlist.invitations.actions import circumstances, converting, import_files, importing, tasks
 from guestlist.invitations.imports import columns, files, results
-from guestlist.invitations.imports.plans import Plan
+from guestlist.invitations.imports.plans import Plan, Run
 from guestlist.invitations.models import (
     FiguresDelta,
     ImportFile,
@@ -28,7 +29,7 @@ from guestlist.invitations.models import (
     TaskState,
 )
 from guestlist.mail import actions as mail
-from guestlist.mail import sends, templates
+from guestlist.mail import ending, sends, templates
 from guestlist.mail.models import Message, Send, SuppressionReason
 from guestlist.stores.actors import SYSTEM, NotPermitted
 from guestlist.stores.models import StoreView
@@ -292,6 +293,30 @@ def test_nobody_is_invited_twice_when_a_file_is_imported_again(view) -> None:
     assert (send.basis, send.basis_text, send.created_by_id) == ("asked", "At the fair", actor.id)
     (progress,) = sends.progress([send], options={view.pk: sends_options(view)}, now=LATER)
     assert progress.total == 30
+
+
+def test_the_rest_is_kept_as_not_sent_when_its_send_is_stopped(view) -> None:
+    actor = make.actor()
+    data = "email\n" + "".join(f"guest{number}@x.nl\n" for number in range(30))
+    task = work(opened(data, view, actor, when="now", basis="asked"))
+    tasks.confirm(task=task, actor=actor, now=make.NOW)
+    work(task, most=3)
+    (send,), before = Send.objects.all(), Message.objects.count()
+    assert 0 < before < 30
+    sends.stop(send=send, actor=actor, now=LATER)
+    ending.withdraw_stopped(kinds=[], now=LATER)
+    ending.finish(now=LATER)
+    over = Send.objects.get()
+    assert over.finished_at is not None
+
+    work(task)
+
+    assert (task.state, task.done, Run.of(task.settings).kept) == (TaskState.DONE, 30, 30 - before)
+    assert Invitation.objects.filter(mail_id=None, delivery="", status="not_sent").count() == 30 - before
+    assert Message.objects.count() == before
+    again = Send.objects.get()
+    assert (again.finished_at, again.last_mail) == (over.finished_at, over.last_mail)
+    assert f"{30 - before} of them are kept as Not Sent" in ImportPage().outcome(task)
 
 
 def sends_options(view):

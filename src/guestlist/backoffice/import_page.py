@@ -53,11 +53,20 @@ class ImportPage:
             for code, name in NAMES.items()
             if task.skipped.get(code)
         )
-        return ngettext(
+        said = ngettext(
             "%(done)s of %(count)s row invited%(rest)s.",
             "%(done)s of %(count)s rows invited%(rest)s.",
             task.total,
         ) % {"done": _number(task.done), "count": _number(task.total), "rest": rest}
+        kept = Run.of(task.settings).kept
+        if kept:
+            stopped = ngettext(
+                "%(kept)s of them is kept as Not Sent: the send was stopped before its mail was queued.",
+                "%(kept)s of them are kept as Not Sent: the send was stopped before their mail was queued.",
+                kept,
+            )
+            said = f"{said} {stopped % {'kept': _number(kept)}}"
+        return said
 
     def context(self, staff: Staff, task: Task, query: QueryDict) -> dict[str, Any]:  # noqa: ARG002 - as its sisters
         """Return the verdicts with their first rows, and what was chosen for all rows."""

@@ -121,11 +121,10 @@ def queue(
     return made
 
 
-def _note_ends(send_id: int, first: int, last: int, **changes: object) -> None:
+def _note_ends(send_id: int, first: int, last: int) -> None:
     Send.objects.filter(pk=send_id).update(
         first_mail=Least(Coalesce("first_mail", first), first),
         last_mail=Greatest(Coalesce("last_mail", last), last),
-        **changes,
     )
 
 
@@ -134,12 +133,12 @@ def joined_send(
 ) -> None:
     """Count mails that a set-based statement has put into a send, between two of their ids, in its transaction.
 
-    The send goes on if it was finished already: workers may be faster than whoever fills it.
+    Where others have queued for it before, `sends.go_on` says first whether it goes on.
     """
     ledger = counting.Ledger()
     ledger.add(sender_id=sender_id, send_id=send_id, measure=Measure.QUEUED, amount=number)
     ledger.write(now=now)
-    _note_ends(send_id, first, last, finished_at=None)
+    _note_ends(send_id, first, last)
 
 
 def current_version(template: str) -> TemplateVersion:

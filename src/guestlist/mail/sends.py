@@ -83,12 +83,12 @@ def open_send(
     )
 
 
-def go_on(*, send: Send) -> None:
+def go_on(*, send_id: int) -> None:
     """Keep a send open for mails that join it, also when all others have left; call it where those are queued.
 
     :raises SendIsOver: when it was stopped: nothing joins it any more.
     """
-    if not Send.objects.filter(pk=send.pk, stopped_at=None).update(finished_at=None):
+    if not Send.objects.filter(pk=send_id, stopped_at=None).update(finished_at=None):
         raise SendIsOver
 
 

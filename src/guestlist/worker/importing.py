@@ -105,6 +105,8 @@ class _Import:
                 f"The import is {task.get_state_display().lower()}; see Background tasks in the staff site."
             )
         sys.stdout.write(f"{task.done:,} of {task.total:,} rows are invitations now.\n")
+        if kept := Run.of(task.settings).kept:
+            sys.stdout.write(f"{kept:,} of them are kept as Not Sent: their send was stopped meanwhile.\n")
         if options.refused is not None and task.left_out:
             write(results.refused_file(task), options.refused)
         return self._status(task, task.done)

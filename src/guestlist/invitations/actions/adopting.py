@@ -65,7 +65,7 @@ class Adoption:
     message: str
     """For those that have none of their own."""
     outgoing: Sequence[Outgoing]
-    """Empty where nothing is sent."""
+    """Rows of store views that have none here are kept as Not Sent."""
     ready_at: datetime.datetime
     actor: Actor
     now: datetime.datetime
@@ -151,6 +151,12 @@ def _outgoing(what: Adoption) -> str:
     return ", ".join(rows) or "(0, 0, 0, 0)"
 
 
+def _if_mailed(what: Adoption, mail_id: str) -> str:
+    """Return the id of a row's mail, NULL for a store view whose rows are kept."""
+    views = ", ".join(str(int(one.store_view_id)) for one in what.outgoing)
+    return f"CASE WHEN s.store_view_id IN ({views}) THEN {mail_id} END" if views else "CAST(NULL AS bigint)"
+
+
 def _number(one: int | None) -> str:
     return "CAST(NULL AS bigint)" if one is None else str(int(one))
 
@@ -165,7 +171,7 @@ _PICKED = f"""
 
 def _postgresql(what: Adoption, invitation: str, mail: str) -> str:
     """Return one statement for all tables (data-modifying WITH, manual 7.8.4), given the sequences of both tables' ids."""
-    sending = f"nextval('{mail}'::regclass)" if what.outgoing else "NULL::bigint"
+    sending = _if_mailed(what, f"nextval('{mail}'::regclass)")
     # Nothing is joined with what another part returns: PostgreSQL takes that for a handful of rows, and loops over them.
     parts = [
         f"""picked AS MATERIALIZED (
@@ -190,7 +196,7 @@ def _postgresql(what: Adoption, invitation: str, mail: str) -> str:
 def _on_sqlite(cursor: Any, what: Adoption) -> list[Adopted]:  # noqa: ANN401 - Django's
     """Do the same one table after the other: a writer is alone there, so ids can be told beforehand by the rows' numbers."""
     invitation, mail = (_last_id(cursor, table) - what.after for table in (_INVITATION, _MESSAGE))
-    mailing = f"s.number + {mail}" if what.outgoing else "NULL"
+    mailing = _if_mailed(what, f"s.number + {mail}")
     picked = f"(SELECT s.*, s.number + {invitation} AS id, {mailing} AS mail_id FROM ({_PICKED}) s) p"  # noqa: S608
     outgoing = f"(SELECT column1 AS view_id, column2 AS send_id, column3 AS sender_id, column4 AS version_id FROM (VALUES {_outgoing(what)})) o"  # noqa: S608, E501
     statements = [

@@ -70,7 +70,7 @@ def queue(
     :raises SendIsOver: when the send that they are to join was stopped.
     """
     if send is not None and invitations:
-        bulk.go_on(send=send)
+        bulk.go_on(send_id=send.pk)
     elif delivery is not None and invitations:
         view = invitations[0].store_view
         send = bulk.open_send(

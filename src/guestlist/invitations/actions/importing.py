@@ -37,6 +37,7 @@ from guestlist.stores.models import StoreView, Website
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
 
 class NoAddressColumn(Refusal):
@@ -196,9 +197,8 @@ def _adopt(
     if not views:
         return []
     ready_at = max(plan.ready_at or now, now)
-    outgoing = (
-        [_outgoing(pk, plan, run, around, actor, ready_at, now) for pk in views] if plan.is_sent else []
-    )
+    ways = [_outgoing(pk, plan, run, around, actor, ready_at, now) for pk in views] if plan.is_sent else []
+    outgoing = [one for one in ways if one is not None]
     what = Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now)
     try:
         adopted = adopting.adopt(what)
@@ -207,12 +207,24 @@ def _adopt(
         around.judge(task, plan, after=task.cursor, until=until, now=now)
         adopted = adopting.adopt(what)
     ledger = figures.Ledger()
-    by_view = {one.store_view_id: one for one in outgoing}
     for one in adopted:
         day = moves.local_day(around.views[one.store_view_id], now)
         ledger.add_many(one.store_view_id, figures.CREATED, event_day=day, sent_day=None, amount=one.number)
+    ledger.write()
+    if plan.is_sent:
+        _count_mails(adopted, outgoing, run, now)
+    return adopted
+
+
+def _count_mails(
+    adopted: Sequence[Adopted], outgoing: Sequence[Outgoing], run: Run, now: datetime.datetime
+) -> None:
+    by_view = {one.store_view_id: one for one in outgoing}
+    for one in adopted:
         way = by_view.get(one.store_view_id)
-        if way and way.send_id and one.first_mail is not None and one.last_mail is not None:
+        if way is None:
+            run.kept += one.number
+        elif way.send_id and one.first_mail is not None and one.last_mail is not None:
             mail.joined_send(
                 send_id=way.send_id,
                 sender_id=way.sender_id,
@@ -221,8 +233,6 @@ def _adopt(
                 number=one.number,
                 now=now,
             )
-    ledger.write()
-    return adopted
 
 
 def _outgoing(
@@ -233,9 +243,18 @@ def _outgoing(
     actor: Actor,
     ready_at: datetime.datetime,
     now: datetime.datetime,
-) -> Outgoing:
-    """Return how the mails of a store view leave: all in one send, made like the first, in however many pieces."""
+) -> Outgoing | None:
+    """Return how the mails of a store view leave: all in one send, made like the first, in however many pieces.
+
+    None where somebody has stopped that send: who is imported after that is kept as Not Sent.
+    """
     kept = run.sends.get(str(view_id))
+    if kept is not None and kept["send"]:
+        try:
+            # Whoever stops it now waits until this piece has been queued, and withdraws that too.
+            bulk.go_on(send_id=kept["send"])
+        except bulk.SendIsOver:
+            return None
     if kept is None:
         view, options = around.views[view_id], around.configs[view_id]
         sender_id = around.senders[view.website_id, options.sender]

@@ -86,6 +86,8 @@ class Run:
     """The number of the last row that was read."""
     sends: dict[str, dict[str, int | None]] = field(default_factory=dict)
     """By store view: the send that its mails leave in, where they are that many, and what they are made with."""
+    kept: int = 0
+    """How many were kept as Not Sent, because somebody had stopped the send that their mail was to leave in."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
