@@ -275,6 +275,21 @@ def test_no_thing_of_another_website_is_there_by_its_address(own, mine, theirs) 
     assert {name for name in before if before[name] != after[name]} == set()
 
 
+def test_their_own_task_of_a_website_is_not_there_when_their_right_was_moved(client_of, mine, theirs) -> None:
+    Grant.objects.filter(user=theirs.staff).update(website=mine.view.website)
+    moved = client_of(theirs.staff)
+
+    for query in ({}, {"part": "1", "ids": theirs.task.pk}):
+        listed = read(moved.get("/staff/tasks/", query))
+        assert f"/staff/tasks/{mine.task.pk}/" in listed or query
+        assert f"/staff/tasks/{theirs.task.pk}/" not in listed
+    for name in ("task", "task_confirm", "task_pause", "task_resume", "task_stop", "import_refused"):
+        for answer in (moved.get(filled(name, theirs.task.pk)), moved.post(filled(name, theirs.task.pk))):
+            assert answer.status_code in {404, 405}, name
+    theirs.task.refresh_from_db()
+    assert theirs.task.state == "preparing"
+
+
 def test_what_belongs_to_all_websites_is_not_changed_with_rights_at_one(own, mine, theirs) -> None:
     before = everything()
     group, template = CustomerGroup.objects.get(), Template.objects.order_by("pk")[0]

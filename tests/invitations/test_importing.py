@@ -13,7 +13,7 @@ from django.db.models import Sum
 from guestlist import addresses
 from guestlist.backoffice.import_page import ImportPage
 from guestlist.customers import grants
-from guestlist.customers.models import Grant
+from guestlist.customers.models import Grant, Role
 from guestlist.invitations import actions, figures
 from guestlist.invitations.actions import circumstances, converting, import_files, importing, tasks
 from guestlist.invitations.imports import columns, files, results
@@ -31,7 +31,7 @@ from guestlist.invitations.models import (
 from guestlist.mail import actions as mail
 from guestlist.mail import ending, sends, templates
 from guestlist.mail.models import Message, Send, SuppressionReason
-from guestlist.stores.actors import SYSTEM, NotPermitted
+from guestlist.stores.actors import SYSTEM, Actor, ActorKind, NotPermitted, Permission
 from guestlist.stores.models import StoreView
 from tests import make, races
 from tests.invitations.test_imports import workbook
@@ -440,6 +440,33 @@ def test_refused_rows_come_back_as_a_file_that_can_be_imported(view) -> None:
     fixed = found.decode("utf-8-sig").replace("'=nonsense", "n@x.nl")
     assert imported(fixed, view, actor).done == 3
     assert Invitation.objects.filter(address__name="=1;2").exists()
+
+
+def test_rows_of_an_import_are_read_by_who_brought_it_where_they_still_may(view) -> None:
+    other = make.store_view(name="Attic")
+    user = make.staff(view.website, role="marketing")
+    more = Grant.objects.create(user=user, website=other.website, role=Role.objects.get(code="marketing"))
+    data = f"E-mail;Store view\nmine;{view.code}\nhidden;{other.code}\n"
+    task = work(opened(data, view, grants.actor_of(user)))
+
+    def read(actor) -> tuple[list[str], bytes]:
+        allowed = results.readable_at(task, actor)
+        (total,) = results.totals(task, websites=allowed)
+        assert total.number == 2
+        return [one.typed for one in total.first], b"".join(results.refused_file(task, websites=allowed))
+
+    assert read(grants.actor_of(user))[0] == ["mine", "hidden"]
+    more.delete()
+    typed, file = read(grants.actor_of(user))
+    assert typed == ["mine"]
+    assert b"mine" in file
+    assert b"hidden" not in file
+    assert read(make.actor())[0] == ["mine", "hidden"]
+    one = work(opened("E-mail\nnonsense\n", view, grants.actor_of(user)))
+    for permissions, expected in (([Permission.IMPORT], set()), ([Permission.EXPORT], {view.website_id})):
+        rights = frozenset(permissions)
+        actor = Actor(ActorKind.STAFF, 1_000_000, {view.website_id: rights, other.website_id: rights})
+        assert results.readable_at(one, actor) == expected
 
 
 def test_workbook_is_imported_like_a_table_of_text(view) -> None:

@@ -71,13 +71,14 @@ class ImportPage:
     def context(self, staff: Staff, task: Task, query: QueryDict) -> dict[str, Any]:  # noqa: ARG002 - as its sisters
         """Return the verdicts with their first rows, and what was chosen for all rows."""
         file = ImportFile.objects.filter(task=task).first()
-        totals = results.totals(task)
+        websites = results.readable_at(task, staff.actor)
+        totals = results.totals(task, websites=websites)
         kept = file.kept if file else 0
         sends = [one["send"] for one in Run.of(task.settings).sends.values() if one["send"]]
         return {
             "totals": totals,
             "has_refused": any(one.verdict != NEW for one in totals),
-            "has_file": file is not None,
+            "has_file": file is not None and (websites is None or bool(websites)),
             "rows_read": file.lines if file and file.is_workbook else None,
             "percent": 100 * task.cursor // kept if kept and task.state == TaskState.PREPARING else 100,
             "fixed": _fixed(Plan.from_settings(task.settings)),

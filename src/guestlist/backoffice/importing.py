@@ -123,10 +123,11 @@ def refused(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give the rows of an import that were refused as a file, to be put right and imported again."""
     staff = access.of(request)
     task = Task.objects.visible_to(staff.actor).filter(pk=pk, kind=TaskKind.IMPORT).first()
-    if task is None or not staff.may(Permission.IMPORT):
+    websites = results.readable_at(task, staff.actor) if task is not None else ()
+    if task is None or (websites is not None and not websites):
         raise Http404
     try:
-        pieces = results.refused_file(task)
+        pieces = results.refused_file(task, websites=websites)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(reverse("admin:task", args=[pk]))

@@ -14,12 +14,16 @@ from guestlist.invitations.imports.records import Records
 from guestlist.invitations.imports.verdicts import NAMES, NEW, NOT_REACHED, WHAT_TO_DO, WHY_FAILED
 from guestlist.invitations.models import ImportFile, ImportRow, TaskState
 from guestlist.refusal import Refusal
+from guestlist.stores.actors import ActorKind, Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+    from django.db.models import QuerySet
 
     from guestlist.invitations.imports.records import Record
     from guestlist.invitations.models import Task
+    from guestlist.stores.actors import Actor
 
 FIRST = 5
 """Rows that are shown of each verdict."""
@@ -50,16 +54,39 @@ class Total:
     first: list[ImportRow]
 
 
-def totals(task: Task) -> list[Total]:
-    """Return the verdicts of a task's rows in the order that they are shown in; a query for each that there is."""
-    counted = _counted(task)
+def readable_at(task: Task, actor: Actor) -> Collection[int] | None:
+    """Return the websites whose rows of an import the actor may read; None is all, and empty is that they may not.
+
+    Those are where they may export; who brought the file reads it also where they may still import.
+    """
+    is_own = task.actor_kind == ActorKind.STAFF == actor.kind and task.created_by_id == actor.id
+    allowed: set[int] = set()
+    for permission in (Permission.EXPORT, Permission.IMPORT) if is_own else (Permission.EXPORT,):
+        websites = actor.website_ids(permission)
+        if websites is None:
+            return None
+        allowed |= set(websites)
+    return allowed if task.website_id is None else allowed & {task.website_id}
+
+
+def _rows(task: Task, websites: Collection[int] | None) -> QuerySet[ImportRow]:
+    rows = ImportRow.objects.filter(task=task)
+    return rows if websites is None else rows.filter(website_id__in=websites)
+
+
+def totals(task: Task, *, websites: Collection[int] | None = None) -> list[Total]:
+    """Return the verdicts of a task's rows in the order that they are shown in; a query for each that there is.
+
+    The first rows are those of these websites, as `readable_at` has them.
+    """
+    counted, rows = _counted(task), _rows(task, websites)
     return [
         Total(
             verdict,
             str(name),
             str(WHAT_TO_DO.get(verdict, "")),
             counted[verdict],
-            list(ImportRow.objects.filter(task=task, verdict=verdict).order_by("number")[:FIRST]),
+            list(rows.filter(verdict=verdict).order_by("number")[:FIRST]),
         )
         for verdict, name in NAMES.items()
         if counted.get(verdict)
@@ -85,8 +112,10 @@ def problem(task: Task) -> str:
     return str(WHY_FAILED.get(task.problem, "")) if task.state == TaskState.FAILED else ""
 
 
-def refused_file(task: Task) -> Iterator[bytes]:
+def refused_file(task: Task, *, websites: Collection[int] | None = None) -> Iterator[bytes]:
     """Return the pieces of a CSV file with the refused rows: their own columns as they were, then why.
+
+    Only those of these websites, as `readable_at` has them.
 
     :raises FileIsGone: when the file is not kept any more.
     """
@@ -95,7 +124,7 @@ def refused_file(task: Task) -> Iterator[bytes]:
         raise FileIsGone
     plan = Plan.from_settings(task.settings)
     return spreadsheets.csv_file(
-        _header(file, plan), _refused(task, file, plan), delimiter=plan.layout.delimiter
+        _header(file, plan), _refused(_rows(task, websites), file, plan), delimiter=plan.layout.delimiter
     )
 
 
@@ -113,12 +142,12 @@ def _header(file: ImportFile, plan: Plan) -> list[str]:
     return [*_widened(names, plan.width), _("Row"), _("Not imported because")]
 
 
-def _refused(task: Task, file: ImportFile, plan: Plan) -> Iterator[Sequence[Any]]:
+def _refused(rows: QuerySet[ImportRow], file: ImportFile, plan: Plan) -> Iterator[Sequence[Any]]:
     """Yield the rows of the file that have a verdict, both read side by side in the order of their numbers."""
     source: Iterator[Record] = iter(_source(file, plan))
     after = 0
     while verdicts := dict(
-        ImportRow.objects.filter(task=task, number__gt=after)
+        rows.filter(number__gt=after)
         .exclude(verdict=NEW)
         .order_by("number")
         .values_list("number", "verdict")[:_AT_ONCE]

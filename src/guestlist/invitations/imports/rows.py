@@ -137,10 +137,13 @@ class Interpreter:
 
         typed, name = _entered(cell(Field.EMAIL), cell(Field.NAME), cell(Field.LAST_NAME))
         verdict, normal, hashed = NEW, "", None
-        view, inviter, occasion, group, message = self.view, None, self.plan.occasion, self.plan.group, ""
+        named = self._view(cell(Field.STORE_VIEW))
+        # Also of a row that is refused for something else: it is read where its website may be.
+        view = named or self.view
+        inviter, occasion, group, message = None, self.plan.occasion, self.plan.group, ""
         try:
             normal = _address(record, typed)
-            view = self._view(cell(Field.STORE_VIEW))
+            self._require_permitted(named)
             group = self._group(cell(Field.GROUP))
             occasion = self._occasion(cell(Field.OCCASION), view)
             inviter = self._inviter(cell(Field.INVITER), view)
@@ -169,19 +172,17 @@ class Interpreter:
             message,
         )
 
-    def _view(self, text: str) -> StoreView:
+    def _view(self, text: str) -> StoreView | None:
         if not text:
-            return self._permitted(self.view)
+            return self.view
         folded = _folded(text)
-        found = self.views.get(folded) or self.views.get(folded.partition("-")[0].partition("_")[0])
-        if found is None:
-            raise Refused("unknown_store_view")
-        return self._permitted(found)
+        return self.views.get(folded) or self.views.get(folded.partition("-")[0].partition("_")[0])
 
-    def _permitted(self, view: StoreView) -> StoreView:
+    def _require_permitted(self, view: StoreView | None) -> None:
+        if view is None:
+            raise Refused("unknown_store_view")
         if view.website_id not in self.allowed:
             raise Refused("not_permitted")
-        return view
 
     def _group(self, text: str) -> int | None:
         if not text:

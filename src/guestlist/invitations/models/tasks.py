@@ -58,12 +58,18 @@ class TaskQuerySet(models.QuerySet["Task"]):
     """Tasks, narrowed."""
 
     def visible_to(self, actor: Actor) -> Self:
-        """Keep a staff member's own, and those of websites where they may do the same; of several, who may everywhere."""
+        """Keep those of websites where a staff member may do the same, and their own as long as they see the website.
+
+        Those of several websites are seen by whoever may do the same everywhere, and by who asked for it.
+        """
         if actor.kind == ActorKind.SYSTEM:
             return self
         if actor.kind != ActorKind.STAFF:
             return self.none()
+        seen = actor.website_ids(Permission.VIEW)
         visible = Q(created_by=actor.id, created_by__isnull=False)
+        if seen is not None:
+            visible &= Q(website=None) | Q(website__in=seen)
         for kind, permissions in NEEDED.items():
             for permission in permissions:
                 allowed = actor.website_ids(permission)
