@@ -249,25 +249,26 @@ def test_columns_say_who_invites_from_where_to_what(view) -> None:
     data = (
         "E-mail;Name;Last name;Language;Group;Event;Inviter;Message\r\n"
         'a@x.nl;Noor;Jansen;nederlands;VIP;autumn  PREVIEW;;"Hi\nthere"\r\n'
-        "b@x.nl;;;;;;emma@example.com;\r\n"
+        "b@x.nl;;;;;;emma@example.com;\r\nfriend@x.nl;;;;vip;;emma@example.com;\r\n"
         "emma@example.com;;;;;;EMMA@example.com;\r\n"
         "c@x.nl;;;fr;;;;\r\nd@x.nl;;;;gold;;;\r\ne@x.nl;;;;;Easter;;\r\nf@x.nl;;;;;;nobody@x.nl;\r\n"
         "g@x.nl;;;;;;;" + "x" * 1001 + "\r\n;;;;;;;hello\r\n;;;;;;;\r\nb@x.nl;;;;;;emma@example.com;\r\n"
     )
 
-    task = imported(data, view, actor, message="For all")
+    task = imported(data, view, actor, message="For all", group=make.group("retail").pk)
 
     assert verdicts(task) == {
         2: "",
         3: "",
-        4: "it_is_you",
-        5: "unknown_store_view",
-        6: "unknown_group",
-        7: "unknown_occasion",
-        8: "unknown_inviter",
-        9: "message_too_long",
-        10: "no_address",
-        12: "repeated",
+        4: "",
+        5: "it_is_you",
+        6: "unknown_store_view",
+        7: "unknown_group",
+        8: "unknown_occasion",
+        9: "unknown_inviter",
+        10: "message_too_long",
+        11: "no_address",
+        13: "repeated",
     }
     mine, hers = (
         Invitation.objects.select_related("address", "note").order_by("pk").filter(inviter=None),
@@ -276,8 +277,27 @@ def test_columns_say_who_invites_from_where_to_what(view) -> None:
     (first,) = mine
     assert (first.store_view, first.group, first.occasion, first.staff_id) == (dutch, vip, event, actor.id)
     assert (first.address.name, first.note.message) == ("Noor Jansen", "Hi\nthere")
-    second = Invitation.objects.get(inviter=hers)
+    second, third = Invitation.objects.filter(inviter=hers).order_by("pk")
     assert (second.group, second.staff, second.note.message) == (None, None, "For all")
+    assert third.group == vip
+
+
+def test_customers_send_no_links_by_a_file_where_they_may_send_none(view) -> None:
+    inviter, open_view = make.customer(view, email="emma@example.com"), make.store_view(view.website)
+    make.configure("links_in_message", "allow", open_view)
+    data = (
+        "E-mail;Inviter;Message;Store view\na@x.nl;;see shop.example;\nb@x.nl;emma@example.com;see shop.example;\n"
+        "c@x.nl;emma@example.com;Hello!;\nd@x.nl;emma@example.com;;\n"
+        f"e@x.nl;emma@example.com;see shop.example;{open_view.code}\n"
+    )
+
+    first = imported(data, view, make.actor())
+    assert verdicts(first) == {2: "", 3: "message_has_link", 4: "", 5: "", 6: ""}
+    task = imported(
+        "E-mail;Inviter\nf@x.nl;emma@example.com\ng@x.nl;\n", view, make.actor(), message="at shop.example"
+    )
+    assert verdicts(task) == {2: "message_has_link", 3: ""}
+    assert Invitation.objects.filter(inviter=inviter).count() == 3
 
 
 def test_nobody_is_invited_twice_when_a_file_is_imported_again(view) -> None:

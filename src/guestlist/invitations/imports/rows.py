@@ -9,12 +9,13 @@ from guestlist import addresses as mailbox
 from guestlist.customers.actions import clean_name
 from guestlist.customers.models import Customer, CustomerGroup
 from guestlist.invitations import message as words
+from guestlist.invitations.config import Invitations
 from guestlist.invitations.imports.columns import Field
 from guestlist.invitations.imports.verdicts import NEW
 from guestlist.invitations.spreadsheets import plain
 from guestlist.occasions.models import Occasion
 from guestlist.refusal import Refusal
-from guestlist.stores import ids
+from guestlist.stores import config, ids
 from guestlist.stores.actors import Permission
 from guestlist.stores.models import StoreView
 
@@ -82,6 +83,7 @@ class Interpreter:
             and (not plan.is_sent or actor.may(Permission.SEND, one.website_id))
         }
         self.views = self._named_views(views)
+        self.configs = config.resolve_each(Invitations, views) if Field.INVITER in plan.layout.columns else {}
         self.groups = _by_names(
             (one.pk, (one.code, one.name)) for one in CustomerGroup.objects.order_by("-pk")
         )
@@ -147,7 +149,9 @@ class Interpreter:
             group = self._group(cell(Field.GROUP))
             occasion = self._occasion(cell(Field.OCCASION), view)
             inviter = self._inviter(cell(Field.INVITER), view)
-            message = _message(cell(Field.MESSAGE))
+            # A friend's group follows the inviter's, as configured, where the row names none.
+            group = None if inviter is not None and not cell(Field.GROUP) else group
+            message = self._message(cell(Field.MESSAGE), view, inviter)
             hashed = mailbox.hash_of(normal)
             if inviter is not None and _normalized(cell(Field.INVITER)) == normal:
                 verdict = "it_is_you"
@@ -161,8 +165,7 @@ class Interpreter:
             view.pk,
             inviter,
             occasion,
-            # A friend's group follows the inviter's, as configured.
-            None if inviter else group,
+            group,
             hashed,
             0,
             verdict,
@@ -202,6 +205,16 @@ class Interpreter:
             raise Refused("unknown_occasion")
         return found
 
+    def _message(self, text: str, view: StoreView, inviter: int | None) -> str:
+        """Return the row's own words; a customer's mail has no links where customers may send none."""
+        links_allowed = inviter is None or self.configs[view.pk].links_in_message == "allow"
+        said = text or ("" if links_allowed else self.plan.message)
+        try:
+            message = words.clean(said, links_allowed=links_allowed) if said else ""
+        except Refusal as refusal:
+            raise Refused(refusal.code) from refusal
+        return message if text else ""
+
     def _inviter(self, text: str, view: StoreView) -> int | None:
         if not text:
             return None
@@ -229,15 +242,6 @@ def _address(record: Record, typed: str) -> str:
     try:
         return mailbox.normalize(typed)
     except mailbox.MalformedAddress as refusal:
-        raise Refused(refusal.code) from refusal
-
-
-def _message(text: str) -> str:
-    if not text:
-        return ""
-    try:
-        return words.clean(text, links_allowed=True)
-    except Refusal as refusal:
         raise Refused(refusal.code) from refusal
 
 

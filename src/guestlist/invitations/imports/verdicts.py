@@ -30,6 +30,7 @@ NAMES: dict[str, str | _StrPromise] = {
     "address_too_long": _("too long for an e-mail address"),
     "message_too_long": pgettext_lazy("row", "message too long"),
     "message_has_controls": pgettext_lazy("row", "message with characters that cannot be shown"),
+    "message_has_link": pgettext_lazy("row", "a customer's message with a link"),
     "unknown_store_view": pgettext_lazy("row", "store view or language unknown"),
     "unknown_group": pgettext_lazy("row", "group unknown"),
     "unknown_occasion": pgettext_lazy("row", "occasion unknown or over"),
@@ -61,6 +62,9 @@ WHAT_TO_DO: dict[str, str | _StrPromise] = {
     ),
     "message_too_long": _("The message is too long: at most 1,000 characters fit."),
     "message_has_controls": _("The message contains characters that cannot be shown. Type it anew."),
+    "message_has_link": _(
+        "This invitation is a customer's, who may not send links here. Leave the web address out of its message."
+    ),
     "unknown_store_view": _(
         "No store view has this name or language. Use its code, its name or its language."
     ),
