@@ -55,7 +55,7 @@ def opened(kind=TaskKind.DISCARD, chosen=None, **values) -> Task:
 
 
 def confirmed(task: Task, actor=None) -> Task:
-    tasks.confirm(task=task, actor=actor or make.actor(), now=make.NOW)
+    tasks.confirm(task=task, actor=actor or tasks.actor_of(task), now=make.NOW)
     work()
     task.refresh_from_db()
     return task
@@ -106,7 +106,7 @@ def test_those_made_later_or_changed_meanwhile_get_their_verdict(slowly) -> None
     task = opened()
     late = make.staff_invitation(view)
     make.registered(ones[0])
-    tasks.confirm(task=task, actor=make.actor(), now=make.NOW)
+    tasks.confirm(task=task, actor=tasks.actor_of(task), now=make.NOW)
     tasks.work(handlers=mass.HANDLERS, clock=lambda: LATER)
     make.registered(ones[4])
     work()
@@ -193,6 +193,47 @@ def test_snapshot_is_the_same_when_it_is_taken_in_pieces(slowly, monkeypatch) ->
     assert task.total == 4
 
 
+def test_worker_goes_on_where_a_request_finds_more_than_it_goes_through(slowly, monkeypatch) -> None:
+    monkeypatch.setattr("guestlist.invitations.finding.GATHERED", 0)
+    monkeypatch.setattr(mass, "_are_few", lambda *_: True)
+    monkeypatch.setattr("guestlist.invitations.parts.FEW", 5)
+    view = make.store_view()
+    for _ in range(11):
+        make.staff_invitation(view)
+
+    task = opened()
+
+    assert (task.state, task.total) == (TaskState.PREPARING, 2)
+    work()
+    task.refresh_from_db()
+    assert (task.state, task.total) == (TaskState.READY, 11)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_button_that_is_pressed_twice_opens_one_task() -> None:
+    view, actor = make.store_view(), make.actor()
+    ones = [make.staff_invitation(view).pk for _ in range(3)]
+    soon = make.NOW + datetime.timedelta(seconds=20)
+
+    races.together(*[lambda: opened(actor=actor).pk] * 3)
+    first = Task.objects.get()
+    make.staff_invitation(view)
+
+    assert opened(actor=actor, now=soon) == first
+    by_hand = opened(actor=actor, ids=ones)
+    assert opened(actor=actor, ids=[*ones[::-1], *ones], now=soon) == by_hand
+    others = [
+        opened(actor=actor, ids=ones[:2]),
+        opened(actor=actor, chosen=Filter(status="not_sent")),
+        opened(actor=actor, kind=TaskKind.SEND),
+        opened(actor=make.actor()),
+        opened(actor=actor, now=make.NOW + datetime.timedelta(minutes=2)),
+    ]
+    assert len({first.pk, by_hand.pk, *(one.pk for one in others)}) == Task.objects.count() == 7
+    tasks.stop(task=first, actor=actor, now=soon)
+    assert opened(actor=actor, now=soon) != first
+
+
 def test_group_is_changed_when_somebody_can_still_get_it(slowly) -> None:
     view, wholesale = make.store_view(), make.group("wholesale")
     queued, sent, accepted, _ended = of_each_kind(view)
@@ -246,7 +287,7 @@ def test_one_send_for_each_store_view_is_gone_on_with_when_many_are_sent(slowly)
         make.staff_invitation(other, keep=True)
     queued = make.staff_invitation(view)
     task = opened(kind=TaskKind.SEND)
-    tasks.confirm(task=task, actor=make.actor(), now=make.NOW)
+    tasks.confirm(task=task, actor=tasks.actor_of(task), now=make.NOW)
     tasks.work(handlers=mass.HANDLERS, clock=lambda: LATER)
     # All that is in it so far has left.
     (first,) = Send.objects.all()
@@ -270,7 +311,7 @@ def test_the_rest_is_not_sent_when_its_send_is_stopped(slowly) -> None:
     for _ in range(SINGLE_UP_TO + 2):
         make.staff_invitation(view, keep=True)
     task = opened(kind=TaskKind.SEND)
-    tasks.confirm(task=task, actor=make.actor(), now=make.NOW)
+    tasks.confirm(task=task, actor=tasks.actor_of(task), now=make.NOW)
     tasks.work(handlers=mass.HANDLERS, clock=lambda: LATER)
     bulk.stop(send=Send.objects.get(), actor=make.actor(), now=LATER)
 
@@ -327,7 +368,7 @@ def test_pieces_take_the_same_queries_however_many_rows_they_have(django_assert_
         for _ in range(number):
             make.staff_invitation(view)
         task = opened(chosen=Filter(status="not_sent"))
-        tasks.confirm(task=task, actor=make.actor(), now=make.NOW)
+        tasks.confirm(task=task, actor=tasks.actor_of(task), now=make.NOW)
         with django_assert_max_num_queries(30) as asked:
             tasks.work(handlers=mass.HANDLERS, clock=lambda: LATER)
         counts.append(len(asked))
@@ -340,7 +381,7 @@ def test_nothing_is_doubled_when_several_discard_while_people_accept(slowly) -> 
     view = make.store_view()
     ones = [make.staff_invitation(view) for _ in range(24)]
     task = opened()
-    tasks.confirm(task=task, actor=make.actor(), now=make.NOW)
+    tasks.confirm(task=task, actor=tasks.actor_of(task), now=make.NOW)
 
     def accept():
         for one in ones[::4]:

@@ -104,8 +104,10 @@ def group_of(task: Task) -> str:
     """Return the group that a task gives, as it is called now."""
     if task.kind != TaskKind.CHANGE_GROUP:
         return ""
-    group = CustomerGroup.objects.filter(pk=task.settings.get(mass.GROUP)).first()
-    return str(group) if group else _("As configured")
+    pk = task.settings.get(mass.GROUP)
+    if pk is None:
+        return _("As configured")
+    return str(CustomerGroup.objects.filter(pk=pk).first() or _("deleted group"))
 
 
 def _chips(staff: Staff, task: Task) -> list[dict[str, Any]]:

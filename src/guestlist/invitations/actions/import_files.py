@@ -156,7 +156,10 @@ def forget_old(*, now: datetime.datetime) -> int:
     for task in resting.filter(touched_at__lt=now - RESTING):
         with suppress(tasks.TaskIsOver):
             tasks.stop(task=task, actor=SYSTEM, now=now)
-    over = Task.objects.filter(kind=TaskKind.IMPORT, ended_at__lt=now - KEPT)
+    # As a list: joined with it, PostgreSQL may go through all rows.
+    over = list(
+        Task.objects.filter(kind=TaskKind.IMPORT, ended_at__lt=now - KEPT).values_list("pk", flat=True)
+    )
     ImportFile.objects.filter(task=None, created_at__lt=now - UNUSED).delete()
     ImportFile.objects.filter(task__in=over).delete()
     rows = ImportRow.objects.filter(task__in=over).order_by("task", "number")

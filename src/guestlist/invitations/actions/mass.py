@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from guestlist.customers.models import CustomerGroup
+from guestlist.customers.models import CustomerGroup, User
 from guestlist.invitations import finding, parts
 from guestlist.invitations.actions import batches, moves, snapshots, tasks
 from guestlist.invitations.actions.moves import Tally
@@ -16,25 +18,27 @@ from guestlist.invitations.config import Invitations
 from guestlist.invitations.filters import Filter
 from guestlist.invitations.finding import Search
 from guestlist.invitations.lifecycle import Reason
-from guestlist.invitations.models import Invitation, TaskKind, TaskRow, TaskState
+from guestlist.invitations.models import Invitation, Task, TaskKind, TaskRow, TaskState
 from guestlist.mail.config import Delivery
 from guestlist.mail.models import Send
 from guestlist.refusal import Refusal
 from guestlist.stores import config
-from guestlist.stores.actors import NotPermitted, Permission
+from guestlist.stores.actors import ActorKind, NotPermitted, Permission
 from guestlist.stores.models import StoreView, Website
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from guestlist.invitations.models import Task
     from guestlist.stores.actors import Actor
 
 GROUP, SENDS = "group", "sends"
 """In a task's settings: the id of the group to give (None: as configured); the ids of its sends, by store view."""
 GROUP_GONE = "group_gone"
 """Why a row was skipped: the group to give is there no more."""
+IDS = "ids"
+"""In a task's settings: what tells one selection by hand from another."""
+_PRESSED_TWICE = timedelta(minutes=1)
 
 
 class NothingSelected(Refusal):
@@ -65,17 +69,20 @@ def open_for(
 ) -> Task:
     """Open a task for all that match a filter, or for ids; ready to be confirmed at once where they are few.
 
-    Days of the filter are those of ``now``'s time zone. ``group`` is what `TaskKind.CHANGE_GROUP` gives.
+    Who asks for the same again within a minute, and confirmed nothing yet, gets the task that there is. Days of the filter
+    are those of ``now``'s time zone. ``group`` is what `TaskKind.CHANGE_GROUP` gives.
 
     :raises NotPermitted: when the actor may do this nowhere.
     :raises NothingSelected: when it is known at once that there are none.
     """
     handler = next(one for one in HANDLERS if one.kind == kind)
-    extra: dict[str, Any] = {}
-    if kind == TaskKind.CHANGE_GROUP:
-        extra[GROUP] = group.pk if group else None
+    extra: dict[str, Any] = {GROUP: group.pk if group else None} if kind == TaskKind.CHANGE_GROUP else {}
     if chosen is not None:
         extra |= snapshots.settings_of(chosen, now=now)
+    else:
+        extra[IDS] = hashlib.sha256(repr(sorted(set(ids))).encode()).hexdigest()
+    if (same := _asked_before(kind, extra, actor, now)) is not None:
+        return same
     task = tasks.open_task(
         kind=kind,
         settings=extra,
@@ -87,7 +94,10 @@ def open_for(
         snapshots.write_ids(task, ids)
     elif _are_few(chosen, actor, now):
         while handler.prepare(task, now=now):
-            pass
+            if not parts.are_few():
+                # More than a request goes through, they came in between: a worker writes the others down.
+                task.save()
+                return task
     else:
         return task
     if not task.total:
@@ -95,6 +105,24 @@ def open_for(
     task.state, task.cursor = TaskState.READY, 0
     task.save()
     return task
+
+
+def _asked_before(
+    kind: TaskKind, settings: Mapping[str, Any], actor: Actor, now: datetime.datetime
+) -> Task | None:
+    """Return the task of a button that is pressed twice: what was made in between is no difference."""
+    if actor.kind != ActorKind.STAFF or actor.id is None:
+        return None
+    # The second press waits for the first one's transaction.
+    User.objects.select_for_update(no_key=True).filter(pk=actor.id).first()
+    tried = Task.objects.filter(
+        kind=kind,
+        created_by=actor.id,
+        created_at__gt=now - _PRESSED_TWICE,
+        state__in=(TaskState.PREPARING, TaskState.READY),
+    )
+    wanted = {name: value for name, value in settings.items() if name != snapshots.UNTIL}
+    return next((one for one in tried.order_by("-pk") if wanted.items() <= one.settings.items()), None)
 
 
 def _website(chosen: Filter) -> Website | None:

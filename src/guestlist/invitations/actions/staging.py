@@ -45,6 +45,7 @@ _IS_SUPPRESSED = f"""(SELECT 1 FROM {_SUPPRESSION} x WHERE x.address_hash = s.ad
     AND (x.website_id = s.website_id OR x.website_id IS NULL) LIMIT 1) IS NOT NULL"""  # noqa: S608
 _REPEAT = f"""COALESCE((SELECT MAX(i.repeat) + 1 FROM {_INVITATION} i
     WHERE {_SAME.format(inviter="0")}), 0)"""  # noqa: S608
+# The bounds of the piece stand twice: joined with `v` alone, PostgreSQL may go through all rows of the task for each piece.
 _JUDGE = f"""
     WITH v AS MATERIALIZED (
         SELECT s.number,
@@ -73,7 +74,8 @@ _JUDGE = f"""
             AND s.verdict IN ('', 'it_is_you')
     )
     UPDATE {ROWS} AS r SET verdict = v.verdict, repeat = v.repeat FROM v
-    WHERE r.task_id = %s AND r.number = v.number AND (r.verdict <> v.verdict OR r.repeat <> v.repeat)
+    WHERE r.task_id = %s AND r.number > %s AND r.number <= %s AND r.number = v.number
+        AND (r.verdict <> v.verdict OR r.repeat <> v.repeat)
 """  # noqa: S608
 _COUNT = f"""
     SELECT verdict, COUNT(*) FROM {ROWS} WHERE task_id = %s AND number > %s AND number <= %s GROUP BY verdict
@@ -109,9 +111,9 @@ def judge(
         .replace("SKIPPING", _listed(skipping))
         .replace("AGAIN", "1 = 0" if again else "1 = 1")
     )
-    moment = moment_of(now)
+    moment, piece = moment_of(now), (task_id, after, until)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [moment, moment, task_id, after, until, task_id])
+        cursor.execute(statement, [moment, moment, *piece, *piece])
     return counted(task_id=task_id, after=after, until=until)
 
 
