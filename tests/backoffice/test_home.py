@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -9,10 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
 from guestlist.backoffice import recent
+from guestlist.invitations import actions as invitations
 from guestlist.invitations import figures
 from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Message, Pace, SenderIdentity
 from tests import make
+
+_TODAY = {"Invited": "3", "Sent": "2", "Accepted": "1", "Discarded as undeliverable": "1"}
 
 
 def tiles_of(client) -> dict[str, str]:
@@ -30,9 +34,28 @@ def test_today_counts_what_happened_today_at_visible_websites(manager, view, oth
     make.invitation(inviter, now=now)
     make.sent_invitation(make.customer(other_view), now=now)
 
-    assert tiles_of(manager) == {"Invited": "3", "Sent": "2", "Accepted": "1", "Undeliverable": "1"}
+    assert tiles_of(manager) == _TODAY
     figures.fold()
-    assert tiles_of(manager) == {"Invited": "3", "Sent": "2", "Accepted": "1", "Undeliverable": "1"}
+    assert tiles_of(manager) == _TODAY
+
+
+def test_tiles_lead_to_the_very_rows_that_they_count_or_nowhere(owner, view, now) -> None:
+    inviter = make.customer(view)
+    old = now - datetime.timedelta(days=3)
+    make.registered(make.sent_invitation(inviter, now=old), now=now)
+    make.registered(make.sent_invitation(inviter, now=old), now=old)
+    invitations.resend(
+        invitation=make.sent_invitation(inviter, now=old), actor=make.actor(), config=make.options(), now=now
+    )
+    shown = recent.recent([view], now=now.astimezone(ZoneInfo(view.time_zone)))
+    linked = {tile.label: tile.url for tile in shown.tiles if tile.url}
+    assert list(linked) == ["Accepted"]
+    listed = owner.get(linked["Accepted"]).content.decode()
+    assert re.search(r"\b1 invitation\b", listed)
+
+    make.store_view(view.website, time_zone="Asia/Tokyo")
+    page = owner.get("/staff/").content.decode().partition('id="today"')[2].partition("</section>")[0]
+    assert "<a " not in page
 
 
 def test_today_is_each_store_views_own(db) -> None:

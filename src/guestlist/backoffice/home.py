@@ -104,15 +104,16 @@ def _missing(staff: Staff) -> list[dict[str, str]]:
     ]
 
 
-def _statuses(staff: Staff, now: datetime.datetime) -> list[dict[str, Any]]:
+def _statuses(staff: Staff, now: datetime.datetime) -> list[recent.Tile]:
     amounts = estimates.by_status(staff.actor.website_ids(Permission.VIEW), now=now)
+    address = reverse("admin:invitations")
     labels: dict[str, Any] = {}
     for status in Status:
         labels[status.value] = status.label
         if status == Status.SENT:
             labels[filters.EXPIRED] = EXPIRED
     return [
-        {"code": code, "label": label, "count": _said(amounts.get(code, Amount(0)))}
+        recent.Tile(code, label, _said(amounts.get(code, Amount(0))), f"{address}?status={code}")
         for code, label in labels.items()
     ]
 

@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from guestlist.invitations import figures
 from guestlist.invitations.lifecycle import ACCEPT_REASONS, Reason, Status
-from guestlist.invitations.models import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +30,8 @@ _BOUNCED = f"{figures.DISCARDED}.{Reason.BOUNCED}"
 _TODAY = (figures.CREATED, *_SENT, *_ACCEPTED, _BOUNCED)
 
 _SERIES = (
-    (Status.SENT.value, pgettext_lazy("figures", "Sent"), _SENT, ("sent_from", "sent_to")),
+    # Who was mailed again is listed by that day: the list would show others than are counted.
+    (Status.SENT.value, pgettext_lazy("figures", "Sent"), _SENT, ()),
     (
         Status.ACCEPTED.value,
         pgettext_lazy("figures", "Accepted"),
@@ -43,7 +43,7 @@ _SERIES = (
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A figure of today and the rows behind it."""
+    """A figure and the address of the very rows that it counts, empty where no filter has just these."""
 
     code: str
     label: Any
@@ -75,7 +75,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A day of the table, with a count for each chart and the address of its rows, empty where there are none."""
+    """A day of the table, with a count for each chart and the address of its rows, empty as a tile's."""
 
     day: datetime.date
     cells: list[tuple[str, str]]
@@ -108,28 +108,26 @@ def recent(store_views: Sequence[StoreView], *, now: datetime.datetime) -> Recen
         for code, _label, measures, _names in _SERIES
     }
     is_empty = not any(any(amounts) for amounts in counts.values())
+    # A list has the days of one time zone, its reader's.
+    is_one_day = all(view.time_zone == str(now.tzinfo) for view in store_views)
     return Recent(
-        tiles=_tiles(figures.on_days(today, measures=_TODAY), now.date()),
+        tiles=_tiles(figures.on_days(today, measures=_TODAY), now.date() if is_one_day else None),
         charts=[] if is_empty else [_chart(code, label, days, counts[code]) for code, label, *_ in _SERIES],
-        rows=[] if is_empty else _rows(days, counts),
+        rows=[] if is_empty else _rows(days, counts, is_linked=is_one_day),
         first=days[0],
         last=last,
     )
 
 
-def _tiles(amounts: Mapping[str, int], today: datetime.date) -> list[Tile]:
-    bounced = {"status": Status.DISCARDED.value, "delivery": Delivery.BOUNCED.value}
-    wanted: list[tuple[str, Any, Sequence[str], dict[str, str]]] = [
-        (Status.NOT_SENT.value, pgettext("figures", "Invited"), (figures.CREATED,), {}),
-        *(
-            (code, label, measures, dict.fromkeys(names, today.isoformat()))
-            for code, label, measures, names in _SERIES
-        ),
-        (Status.DISCARDED.value, pgettext("figures", "Undeliverable"), (_BOUNCED,), bounced),
+def _tiles(amounts: Mapping[str, int], today: datetime.date | None) -> list[Tile]:
+    wanted: list[tuple[str, Any, Sequence[str], Sequence[str]]] = [
+        (Status.NOT_SENT.value, pgettext("figures", "Invited"), (figures.CREATED,), ()),
+        *_SERIES,
+        (Status.DISCARDED.value, pgettext("figures", "Discarded as undeliverable"), (_BOUNCED,), ()),
     ]
     return [
-        Tile(code, label, _number(sum(amounts.get(one, 0) for one in measures)), _list(query))
-        for code, label, measures, query in wanted
+        Tile(code, label, _number(sum(amounts.get(one, 0) for one in measures)), _list(names, today))
+        for code, label, measures, names in wanted
     ]
 
 
@@ -152,12 +150,14 @@ _SAID = gettext_lazy("%(label)s in the last 30 days: %(total)s in all, most on %
 _NOTHING = gettext_lazy("%(label)s in the last 30 days: none.")
 
 
-def _rows(days: Sequence[datetime.date], counts: Mapping[str, Sequence[int]]) -> list[Row]:
+def _rows(
+    days: Sequence[datetime.date], counts: Mapping[str, Sequence[int]], *, is_linked: bool
+) -> list[Row]:
     rows = [
         Row(
             day,
             [
-                (_number(amount), _list(dict.fromkeys(names, day.isoformat())) if amount else "")
+                (_number(amount), _list(names, day if amount and is_linked else None))
                 for code, _label, _measures, names in _SERIES
                 for amount in (counts[code][place],)
             ],
@@ -167,9 +167,10 @@ def _rows(days: Sequence[datetime.date], counts: Mapping[str, Sequence[int]]) ->
     return rows[::-1]
 
 
-def _list(query: Mapping[str, str]) -> str:
-    address = reverse("admin:invitations")
-    return f"{address}?{urlencode(query)}" if query else address
+def _list(names: Sequence[str], day: datetime.date | None) -> str:
+    if not names or day is None:
+        return ""
+    return f"{reverse('admin:invitations')}?{urlencode(dict.fromkeys(names, day.isoformat()))}"
 
 
 def _number(amount: int) -> str:
