@@ -40,7 +40,7 @@ def worked() -> None:
 
 
 def test_file_is_read_as_it_is_meant_and_imported_once_confirmed(marketing, view) -> None:
-    plan = brought(marketing)["Location"]
+    plan = brought(marketing, name="Gäste Łódź.csv")["Location"]
     page = marketing.get(plan).content.decode()
     form = fields(page)
 
@@ -51,14 +51,26 @@ def test_file_is_read_as_it_is_meant_and_imported_once_confirmed(marketing, view
     worked()
     assert not Invitation.objects.exists()
     refused = marketing.get(f"{task}refused/")
-    assert refused["Content-Disposition"] == 'attachment; filename="gasten-refused.csv"'
+    name = "G%C3%A4ste-%C5%81%C3%B3d%C5%BA-refused.csv"
+    assert refused["Content-Disposition"] == f"attachment; filename*=utf-8''{name}"
     assert "x;nonsense;3;" in b"".join(refused.streaming_content).decode()
-    tasks.confirm(task=Task.objects.get(), actor=SYSTEM, now=make.NOW)
+    tried = Task.objects.get()
+    tasks.confirm(task=tried, actor=tasks.actor_of(tried), now=make.NOW)
     worked()
 
     made = Invitation.objects.select_related("address").get()
     assert (made.address.normalized, made.address.name) == ("zoe@example.com", "Zoë")
     assert marketing.get(plan)["Location"] == task
+
+
+def test_file_without_people_says_so(marketing, view) -> None:
+    plan = brought(marketing, "Naam;E-mailadres\n;\n")["Location"]
+    task = marketing.post(
+        plan, fields(marketing.get(plan).content.decode()) | {"when": "keep", "do": "check"}
+    )["Location"]
+    worked()
+
+    assert "This file has no row with a person in it" in marketing.get(task).content.decode()
 
 
 def test_columns_are_guessed_anew_when_the_file_is_read_otherwise(marketing, view) -> None:

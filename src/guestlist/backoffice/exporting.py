@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponseRedirect, QueryDict, StreamingHttpResponse
-from django.utils import timezone, translation
+from django.http import HttpRequest, HttpResponseRedirect, QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from guestlist.backoffice import access, listing
+from guestlist.backoffice import access, downloads, listing
 from guestlist.backoffice.selected import ids_of
 from guestlist.invitations import exports
 from guestlist.invitations.exports import Export
@@ -20,8 +19,6 @@ from guestlist.refusal import Refusal
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
     from django.http.response import HttpResponseBase
 
 
@@ -47,32 +44,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(listing.address_of(back))
-    return as_file(pieces, name=f"{_('invitations')}-{now:%Y-%m-%d}.{kind}", media_type=exports.FORMATS[kind])
-
-
-def as_file(pieces: Iterator[bytes], *, name: str, media_type: str) -> StreamingHttpResponse:
-    """Return a file to be saved, sent while it is made; nothing on the way keeps it."""
-    return StreamingHttpResponse(
-        _in_language(pieces, translation.get_language()),
-        content_type=media_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
-
-
-def _in_language(pieces: Iterator[bytes], language: str | None) -> Iterator[bytes]:
-    """Make each piece in the reader's language: a file is sent when the request's own is over."""
-    with contextlib.closing(cast("Generator[bytes]", pieces)):
-        while True:
-            with translation.override(language):
-                piece = next(pieces, None)
-            if piece is None:
-                return
-            yield piece
+    name = f"{_('invitations')}-{now:%Y-%m-%d}.{kind}"
+    return downloads.as_file(request, pieces, name=name, media_type=exports.FORMATS[kind])
 
 
 def _without_format(request: HttpRequest) -> str:

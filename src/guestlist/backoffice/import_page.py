@@ -30,6 +30,11 @@ class ImportPage:
 
     template = "backoffice/_task_import.html"
 
+    @property
+    def nothing(self) -> str:
+        """Say that the file has no row."""
+        return _("This file has no row with a person in it, so there was nobody to invite.")
+
     def question(self, task: Task) -> str:
         """Say how many will be invited, and when they are mailed."""
         new, rest = _new(task), task.total - _new(task)

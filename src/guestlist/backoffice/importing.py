@@ -13,8 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from guestlist.backoffice import access
-from guestlist.backoffice.exporting import as_file
+from guestlist.backoffice import access, downloads
 from guestlist.backoffice.import_form import ImportForm, UploadForm
 from guestlist.invitations import spreadsheets
 from guestlist.invitations.actions import import_files, importing
@@ -133,4 +132,4 @@ def refused(request: HttpRequest, pk: int) -> HttpResponseBase:
         return HttpResponseRedirect(reverse("admin:task", args=[pk]))
     stem = re.sub(r"[^\w.-]+", "-", str(task.settings.get("file", "")).rpartition(".")[0]).strip("-.")
     name = f"{stem or 'import'}-{_('refused')}.csv"
-    return as_file(pieces, name=name, media_type=spreadsheets.CSV_TYPE)
+    return downloads.as_file(request, pieces, name=name, media_type=spreadsheets.CSV_TYPE)

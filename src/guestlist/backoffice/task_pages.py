@@ -34,6 +34,11 @@ class TaskPage(Protocol):
         """What is included in the part of the page that is brought up to date, with `context`."""
         ...
 
+    @property
+    def nothing(self) -> str:
+        """Say that there was nothing that it could be done to."""
+        ...
+
     def question(self, task: Task) -> str:
         """Say what happens once it is confirmed."""
         ...
@@ -59,6 +64,11 @@ class MassPage:
     buttons: Any
     outcomes: Any
     template: str = "backoffice/_task_mass.html"
+
+    @property
+    def nothing(self) -> str:
+        """Say that nothing matched."""
+        return _("Nothing matched, so there was nothing to do.")
 
     def question(self, task: Task) -> str:
         """Say what happens to how many."""

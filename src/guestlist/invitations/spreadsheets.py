@@ -50,6 +50,8 @@ def csv_file(names: Row, rows: Iterable[Row], *, delimiter: str = ",") -> Iterat
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
     buffer.write("\ufeff")
     writer.writerow([harmless(one) for one in names])
+    # At once: who went away is noticed by what cannot be sent to them.
+    yield _taken(buffer)
     for some in batched(rows, AT_ONCE):
         writer.writerows([[_text(one) for one in row] for row in some])
         yield _taken(buffer)
@@ -70,6 +72,7 @@ def xlsx_file(names: Row, rows: Iterable[Row], *, title: str) -> Iterator[bytes]
             # Without zip64, which Excel does not read here: two gigabytes are more than a million rows have.
             with archive.open(f"xl/worksheets/sheet{sheets}.xml", "w") as sheet:
                 sheet.write(f"{_SHEET_HEAD}{_row(names)}".encode())
+                yield out.taken()
                 is_over = yield from _written(sheet, left, out)
                 sheet.write(b"</sheetData></worksheet>")
         for name, content in _parts(title, sheets).items():

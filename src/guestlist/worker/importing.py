@@ -90,6 +90,8 @@ class _Import:
         _work(task, TaskState.PREPARING, f"{file.kept:,}", "bytes tried", of=file.kept)
         if task.state == TaskState.FAILED:
             return fail(_why(task, who))
+        if not task.total:
+            return fail("The file has no row with a person in it.")
         _tell(task)
         if options.refused is not None and any(one.verdict for one in results.totals(task)):
             write(results.refused_file(task), options.refused)
