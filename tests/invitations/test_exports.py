@@ -39,7 +39,7 @@ def rows(what: Export) -> list[dict[str, str]]:
     ],
 )
 def test_cell_is_no_formula_when_it_or_a_part_of_it_begins_like_one(text, harmless) -> None:
-    (piece,) = spreadsheets.csv_file(["n"], [[text]])
+    piece = b"".join(spreadsheets.csv_file(["n"], [[text]]))
     (_names, (cell,)) = csv.reader(io.StringIO(piece.decode("utf-8-sig"), newline=""))
 
     assert cell == harmless
@@ -88,6 +88,10 @@ def test_export_has_only_websites_where_one_may_export_when_ids_are_of_others(ca
 
     assert [one["ID"] for one in found] == [str(mine.pk)]
     assert f"actor={actor} rows=1 format=csv filter: selected=2" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "guestlist.invitations.exports"):
+        rows(Export(Filter(email="jan.jansen", inviter=12), actor, make.NOW))
+    assert "filter: email=… inviter=…" in caplog.text
     with pytest.raises(NotPermitted):
         exports.export(what=Export(Filter(), make.actor(here.website, role="support"), make.NOW), kind="csv")
 
@@ -104,6 +108,19 @@ def test_export_goes_through_all_when_they_are_many(monkeypatch, django_assert_m
     assert [one["ID"] for one in rows(what)] == [str(pk) for pk in reversed(made)]
     with django_assert_max_num_queries(30):
         assert exported(Export(Filter(delivery="queued"), SYSTEM, make.NOW)).count(b"\r\n") == 5
+
+
+def test_names_are_given_before_the_first_row_is_found() -> None:
+    def looked_for(number):
+        yield [1 // number]
+
+    for pieces in (
+        spreadsheets.csv_file(["ID"], looked_for(0)),
+        spreadsheets.xlsx_file(["ID"], looked_for(0), title="Invitations"),
+    ):
+        assert next(pieces)
+        with pytest.raises(ZeroDivisionError):
+            next(pieces)
 
 
 @pytest.mark.django_db

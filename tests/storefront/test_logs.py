@@ -51,6 +51,19 @@ def test_an_error_page_tells_no_password_of_the_settings(settings, rf) -> None:
     assert "geheim" not in page
 
 
+def test_nothing_that_is_logged_begins_a_line_of_its_own(log) -> None:
+    forged = "x\n2026-11-22 10:00:00 INFO guestlist.stores: changed\r\x1b[2K\u2028\u202e"
+    logger = logging.getLogger("guestlist.tried")
+    logger.warning("filter: email=%s", forged)
+    logger.error("failed", exc_info=ValueError(forged))
+
+    first, *others = log.getvalue().splitlines()
+    assert first.endswith(r"email=x\n2026-11-22 10:00:00 INFO guestlist.stores: changed\r\x1b[2K\u2028\u202e")
+    assert [one for one in others if not one.startswith("  ")] == others[:1]
+    assert "ValueError: x" in log.getvalue()
+    assert not set("\r\x1b\u2028\u202e") & set(log.getvalue())
+
+
 def test_other_addresses_are_logged_whole(db, log) -> None:
     make.store_view()
     Client().get("/invitation-of-a-kind-that-is-none/")

@@ -100,9 +100,8 @@ def _told(rows: Iterable[list[Any]], what: Export, kind: str) -> Iterator[list[A
         is_whole = True
     finally:
         chosen = {**what.chosen.as_query(), **({} if what.ids is None else {"selected": len(what.ids)})}
-        # The address that was searched for is personal, and the log is kept longer than what it is about.
-        people = {name: str(chosen[name]) for name in ("email", "inviter", "invitee") if name in chosen}
-        chosen |= {name: "…" for name, value in people.items() if not value.isdecimal()}
+        # Who was searched for is personal, and the log is kept longer than what it is about.
+        chosen |= {name: "…" for name in ("email", "inviter", "invitee") if name in chosen}
         said = " ".join(f"{name}={value}" for name, value in chosen.items()) or "all"
         log.info(
             "invitations exported actor=%s rows=%s format=%s %sfilter: %s",
