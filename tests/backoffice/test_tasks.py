@@ -1,5 +1,6 @@
 """Work in the background in the staff site: how it begins, what its pages show, who may press what."""
 
+import datetime
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from guestlist.backoffice import selected, tasks
-from guestlist.invitations.actions import mass
+from guestlist.invitations.actions import mass, snapshots
 from guestlist.invitations.actions import tasks as work
 from guestlist.invitations.models import Invitation, Task, TaskKind, TaskState
 from guestlist.stores.actors import SYSTEM
@@ -128,6 +129,25 @@ def test_group_is_asked_for_when_it_is_to_be_changed(owner, four, now) -> None:
     assert "3 of 4 invitations now have the group “As configured”" in words(
         owner.get(f"/staff/tasks/{Task.objects.get().pk}/")
     )
+
+
+def test_task_says_what_is_not_there_any_more(owner, view) -> None:
+    group = make.group("wholesale")
+    make.staff_invitation(view, address="noor@example.com")
+    back = "email=noor%40example.com"
+    act(owner, "change_group", all="1", confirmed="1", group=str(group.pk), back=back)
+    task = Task.objects.get()
+    group.delete()
+
+    page = words(owner.get(f"/staff/tasks/{task.pk}/"))
+    assert "gets the group “deleted group”" in page
+    assert "noor@example.com" in page
+    task.state, task.ended_at = TaskState.STOPPED, make.NOW
+    task.save()
+    snapshots.forget_old(now=make.NOW + datetime.timedelta(days=91))
+    page = words(owner.get(f"/staff/tasks/{task.pk}/"))
+    assert "noor@example.com" not in page
+    assert "Whom the filter named is not kept for longer than 90 days." in page
 
 
 def test_sends_are_linked_when_many_are_sent(owner, view, now) -> None:

@@ -290,21 +290,37 @@ def test_work_has_no_rights_when_its_maker_is_gone() -> None:
 @pytest.mark.django_db
 def test_rows_go_when_a_task_was_over_long_ago_and_what_nobody_confirms_is_given_up() -> None:
     handler = Counting()
-    done, waiting = opened(), opened()
+    done, waiting, paused = opened(), opened(), opened()
     worked(handler)
+    chosen = {"email": "noor@example.com", "status": "sent"}
+    Task.objects.filter(pk=done.pk).update(
+        settings={"filter": chosen, "until": 9, "basis_text": "Asked Noor"}
+    )
+    Task.objects.filter(pk=paused.pk).update(state=TaskState.PAUSED, confirmed_at=make.NOW)
     tasks.confirm(task=done, actor=SYSTEM, now=make.NOW)
     worked(handler)
 
     assert snapshots.forget_old(now=LATER + datetime.timedelta(days=29)) == 0
     waiting.refresh_from_db()
-    assert waiting.state == TaskState.READY
+    paused.refresh_from_db()
+    assert (waiting.state, paused.state) == (TaskState.READY, TaskState.PAUSED)
     assert snapshots.forget_old(now=LATER + datetime.timedelta(days=91)) == 23
 
     waiting.refresh_from_db()
     assert (waiting.state, waiting.skipped) == (TaskState.STOPPED, {tasks.NOT_REACHED: 23})
+    paused.refresh_from_db()
+    assert (paused.state, paused.skipped) == (TaskState.STOPPED, {tasks.NOT_REACHED: 23})
     done.refresh_from_db()
     assert (done.done, done.skipped) == (19, {"accepted": 4})
-    assert set(TaskRow.objects.values_list("task", flat=True)) == {waiting.pk}
+    assert set(TaskRow.objects.values_list("task", flat=True)) == {waiting.pk, paused.pk}
+    forgotten = {
+        "filter": {"status": "sent"},
+        "until": 9,
+        "basis_text": "",
+        "forgotten": ["basis_text", "email"],
+    }
+    assert done.settings == forgotten
+    assert snapshots.forget_old(now=LATER + datetime.timedelta(days=92)) == 0
 
 
 def test_pieces_grow_slowly_and_shrink_at_once() -> None:

@@ -100,6 +100,7 @@ class MassPage:
         return {
             "chips": _chips(staff, task),
             "is_by_hand": snapshots.FILTER not in task.settings,
+            "is_forgotten": bool(task.settings.get(snapshots.FORGOTTEN)),
             "sends": list(sends) if task.kind == TaskKind.SEND else [],
             "note": note,
         }

@@ -35,7 +35,11 @@ AT_ONCE = 10_000
 KEPT = timedelta(days=90)
 """For how long after its end it can be looked up what became of each row of a task."""
 FORGOTTEN_AT_ONCE = 5_000
-_CONFIRMED_WITHIN = timedelta(days=30)
+FORGOTTEN = "forgotten"
+"""In a task's settings, once its rows are gone: the names of those that were taken out because they may tell of people."""
+_PERSONAL = ("email", "inviter", "invitee")
+_OF_IMPORTS = ("file", "message", "basis_text")
+_RESTING = timedelta(days=30)
 _INSERT = f"INSERT INTO {TaskRow._meta.db_table} (task_id, invitation_id, reason) "
 _ONCE = " ON CONFLICT DO NOTHING"
 
@@ -99,18 +103,35 @@ def _last(task: Task) -> int:
 
 
 def forget_old(*, now: datetime.datetime) -> int:
-    """Give up what nobody confirmed for a month, and delete rows of tasks that were over for three; returns how many.
+    """Give up what nobody confirmed or resumed for a month, and forget whom tasks were about that were over for three.
 
-    How many were done and skipped stays.
+    Returns how many rows were deleted. How many were done and skipped stays.
     """
-    for task in Task.objects.filter(state=TaskState.READY, touched_at__lt=now - _CONFIRMED_WITHIN):
+    resting = (TaskState.READY, TaskState.PAUSED, TaskState.FAILED)
+    for task in Task.objects.filter(state__in=resting, touched_at__lt=now - _RESTING):
         with suppress(tasks.TaskIsOver):
             tasks.stop(task=task, actor=SYSTEM, now=now)
     # As a list: joined with it, PostgreSQL may go through all rows.
-    over = list(Task.objects.filter(ended_at__lt=now - KEPT).values_list("pk", flat=True))
+    known = list(Task.objects.filter(ended_at__lt=now - KEPT).exclude(settings__has_key=FORGOTTEN))
+    over = [task.pk for task in known]
     rows = TaskRow.objects.filter(task__in=over).order_by("task", "invitation")
     ids = list(rows.values_list("task", "invitation")[:FORGOTTEN_AT_ONCE])
     for task_id in sorted({one for one, _invitation in ids}):
         last = max(invitation for one, invitation in ids if one == task_id)
         TaskRow.objects.filter(task=task_id, invitation__lte=last).delete()
+    if len(ids) < FORGOTTEN_AT_ONCE:
+        for task in known:
+            _take_people_out(task)
     return len(ids)
+
+
+def _take_people_out(task: Task) -> None:
+    """Leave of the settings what tells of nobody."""
+    kept = dict(task.settings)
+    names = [name for name in _OF_IMPORTS if kept.get(name)]
+    kept |= dict.fromkeys(names, "")
+    if FILTER in kept:
+        names += [name for name in _PERSONAL if name in kept[FILTER]]
+        kept[FILTER] = {name: value for name, value in kept[FILTER].items() if name not in _PERSONAL}
+    task.settings = kept | {FORGOTTEN: names}
+    task.save(update_fields=["settings"])
