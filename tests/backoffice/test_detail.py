@@ -1,7 +1,11 @@
 """One invitation: what the page says, and what its buttons do."""
 
+import re
+
 import pytest
 
+from guestlist.customers import grants
+from guestlist.invitations import actions as invitations
 from guestlist.invitations.models import Invitation
 from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Attempt, Message, Suppression
@@ -31,6 +35,26 @@ def test_page_tells_what_the_invitation_is(owner, view) -> None:
 def test_page_names_staff_in_the_history(owner, view) -> None:
     one = make.staff_invitation(view)
     assert "Emma Clarke (staff)" in page_of(owner, one)
+
+
+def test_history_says_who_asked_for_it_to_be_sent_again(owner, view) -> None:
+    one, other = (make.sent_invitation(make.customer(view)) for _ in range(2))
+    for user, name in ((make.staff(), "Vera"), (make.staff(), "Ruben")):
+        user.first_name, user.last_name = name, "de Wit"
+        user.save()
+        actor = grants.actor_of(user)
+        if name == "Vera":
+            invitations.resend(invitation=one, actor=actor, config=make.options(), now=make.NOW)
+        else:
+            configs = {view.pk: make.options()}
+            assert invitations.send_many(ids=[other.pk], actor=actor, configs=configs, now=make.NOW).done == 1
+    make.fare(one, Verdict.ACCEPTED)
+
+    for shown, name in ((one, "Vera"), (other, "Ruben")):
+        history = page_of(owner, shown).partition("Status history")[2].partition("</ol>")[0]
+        assert re.search(rf"Resend asked for</strong>.*?{name} de Wit", history, re.DOTALL)
+        assert history.count("Resend asked for") == 1
+        assert history.count("Sent again") == (name == "Vera")
 
 
 def test_page_shows_what_the_mail_server_answered(owner, view, now) -> None:

@@ -56,7 +56,7 @@ def test_lifetime_starts_anew_when_a_resent_mail_is_handed_over() -> None:
 
     assert (one.status, one.sent_at, one.expires_at) == (Status.SENT, later, later + MONTH)
     assert one.sent_day == make.NOW.date()
-    assert kinds(one) == ["created", "sent", "resent"]
+    assert kinds(one) == ["created", "sent", "resent", "resent"]
 
 
 def test_discarded_invitation_lives_again_when_staff_resend_it() -> None:

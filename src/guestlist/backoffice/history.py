@@ -16,7 +16,7 @@ from guestlist.stores.actors import ActorKind
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from guestlist.backoffice.access import Staff
     from guestlist.invitations.models import Invitation
@@ -68,7 +68,7 @@ def steps(events: Sequence[InvitationEvent], staff: Staff) -> list[Step]:
     return [
         Step(
             event,
-            label=str(kinds.get(event.kind, event.kind)),
+            label=_label(event, kinds),
             actor=names.get((event.actor_kind, event.actor_id), str(ActorKind(event.actor_kind).label)),
             reason=str(reasons.get(event.reason, event.reason)) if event.reason != event.kind else "",
             origin=groups.get((event.pk, "from"), str(statuses.get(event.origin or "", ""))),
@@ -76,6 +76,12 @@ def steps(events: Sequence[InvitationEvent], staff: Staff) -> list[Step]:
         )
         for event in events
     ]
+
+
+def _label(event: InvitationEvent, kinds: Mapping[str, Any]) -> str:
+    if event.kind == EventKind.RESENT and event.target is None:
+        return gettext("Resend asked for")
+    return str(kinds.get(event.kind, event.kind))
 
 
 def answers(events: Sequence[InvitationEvent], mail_id: int | None) -> list[Answer]:

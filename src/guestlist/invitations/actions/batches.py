@@ -180,8 +180,9 @@ def _sent_again(
     now: datetime.datetime,
 ) -> Send | None:
     members = sending.release_doubtful(members, now=now)
-    again = [one.pk for one in members if one.status != Status.NOT_SENT]
-    Invitation.objects.filter(pk__in=again).update(resends=F("resends") + 1)
+    again = [one for one in members if one.status != Status.NOT_SENT]
+    Invitation.objects.filter(pk__in=[one.pk for one in again]).update(resends=F("resends") + 1)
+    sending.note_asked(again, actor=actor, now=now)
     return queue(
         members,
         origin=SendOrigin.SELECTED,

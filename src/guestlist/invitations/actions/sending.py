@@ -14,7 +14,15 @@ from guestlist.customers.models import Customer
 from guestlist.invitations import lifecycle, links, rules
 from guestlist.invitations.actions import moves
 from guestlist.invitations.lifecycle import Reason, Status
-from guestlist.invitations.models import MAIL_KIND, WAITING, Channel, Delivery, EventKind, Invitation
+from guestlist.invitations.models import (
+    MAIL_KIND,
+    WAITING,
+    Channel,
+    Delivery,
+    EventKind,
+    Invitation,
+    InvitationEvent,
+)
 from guestlist.mail import actions as mail
 from guestlist.mail import suppression
 from guestlist.refusal import Refusal
@@ -131,6 +139,7 @@ def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: da
             if needing and fresh.status != Status.NOT_SENT:
                 fresh.resends += 1
                 fresh.save(update_fields=["resends"])
+                note_asked([fresh], actor=actor, now=now)
             queue(needing, config=config, ready_at=now, now=now)
     invitation.refresh_from_db()
     if joined:
@@ -152,6 +161,13 @@ def release_doubtful(invitations: Iterable[Invitation], *, now: datetime.datetim
         else:
             needing.append(one)
     return needing
+
+
+def note_asked(invitations: Iterable[Invitation], *, actor: Actor, now: datetime.datetime) -> None:
+    """Write down who asked that they be sent again: what tells of the mail later does not know them."""
+    InvitationEvent.objects.bulk_create(
+        moves.event(one, EventKind.RESENT, actor=actor, now=now) for one in invitations
+    )
 
 
 def require_permitted(invitation: Invitation, actor: Actor) -> None:

@@ -49,6 +49,7 @@ class EventKind(models.TextChoices):
     CREATED = "created", _("Created")
     SENT = "sent", pgettext_lazy("event", "Sent")
     RESENT = "resent", _("Sent again")
+    """A mail left once more; where it is no move, somebody asked for that."""
     HANDED_OVER = "handed_over", _("Handed over")
     VIEWED = "viewed", _("Link opened")
     BOUNCED = "bounced", _("Bounced")
