@@ -9,7 +9,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from guestlist.invitations.actions import converting, tasks
 from guestlist.invitations.models import ImportFile, Invitation, Task
-from guestlist.stores.actors import SYSTEM
 from guestlist.worker.jobs import HANDLERS
 from tests import make
 
