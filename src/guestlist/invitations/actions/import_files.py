@@ -38,7 +38,7 @@ FORGOTTEN_AT_ONCE = 5_000
 UNUSED_EACH = 3
 """Files that nobody imports yet which one person can have; another one takes the place of the oldest."""
 _IN_MEMORY = 8 * 1024 * 1024
-_LOOKED_AT = 24 * 1024 * 1024
+_LOOKED_AT = 12 * 1024 * 1024
 """Bytes of XML of a sheet, and of its texts, that are read while somebody waits."""
 _FIRST = 201
 """Rows that a beginning has: as many as columns are guessed by, and the one with their names."""

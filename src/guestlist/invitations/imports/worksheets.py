@@ -178,7 +178,7 @@ class Strings(Reading):
             self.pieces.append(data)
 
     def at(self, text: str) -> str:
-        """Return the text with this number; nothing where only the beginning is read and it stands behind that.
+        """Return the text with this number; a sign where only the beginning is read and it stands behind that.
 
         :raises UnusableFile: when there is none.
         """
@@ -190,7 +190,7 @@ class Strings(Reading):
                 next(self.source)
             except StopIteration:
                 if self.is_cut:
-                    return ""
+                    return "…"
                 raise UnusableFile from None
         return self.packed[self.ends[number] : self.ends[number + 1]].decode()
 
