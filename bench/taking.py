@@ -213,7 +213,11 @@ def _objects(numbers: range, view: Any, sender: Any, version: Any, now: Any) -> 
             InvitationAddress,
             [
                 InvitationAddress(
-                    invitation_id=pk, typed=text, normalized=text, name=f"Zoë van den Berg {pk}"
+                    invitation_id=pk,
+                    website_id=view.website_id,
+                    typed=text,
+                    normalized=text,
+                    name=f"Zoë van den Berg {pk}",
                 )
                 for pk, text in texts.items()
             ],

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from guestlist.invitations import blocks, figures
 from guestlist.invitations import emails as invitation_mail
-from guestlist.invitations.actions import converting, import_files, mass, snapshots, tasks
+from guestlist.invitations.actions import converting, import_files, mass, snapshots, tasks, websites
 from guestlist.invitations.actions.importing import Importing
 from guestlist.invitations.actions.tasks import Handler
 from guestlist.invitations.config import Invitations
@@ -177,12 +177,14 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     returned.forget_old(now=now)
     blocks.catch_up(now - _CAUGHT_UP)
     workers.forget_old(now=now)
+    filled = websites.fill_in()
     forgotten = snapshots.forget_old(now=now)
     imported = import_files.forget_old(now=now)
     return (
         purging.purge(now=now) == purging.AT_ONCE
         or forgotten == snapshots.FORGOTTEN_AT_ONCE
         or imported == import_files.FORGOTTEN_AT_ONCE
+        or filled == websites.AT_ONCE
     )
 
 

@@ -214,7 +214,7 @@ class _Teller:
                 fate.accepted_at,
             )
         )
-        self.rows.addresses.append((pk, email, email, ""))
+        self.rows.addresses.append((pk, site.website_id, email, email, ""))
         if inviter and pk % 4 == 0:
             self.rows.notes.append((pk, _WORDS, ""))
 

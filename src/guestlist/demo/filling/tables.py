@@ -41,7 +41,7 @@ COLUMNS: dict[type[Model], tuple[str, ...]] = {
         *("link_generation", "repeat", "address_hash", "created_at", "sent_at", "sent_day"),
         *("expires_at", "accepted_at"),
     ),
-    InvitationAddress: ("invitation_id", "typed", "normalized", "name"),
+    InvitationAddress: ("invitation_id", "website_id", "typed", "normalized", "name"),
     InvitationNote: ("invitation_id", "message", "label"),
     InvitationEvent: (
         *("invitation_id", "kind", "origin", "target", "at", "actor_kind", "actor_id", "reason", "detail"),

@@ -92,7 +92,13 @@ _OF_INVITATION = {
     "address_hash": "p.address_hash",
     "created_at": "{now}",
 }
-_OF_ADDRESS = {"invitation_id": "p.id", "typed": "p.typed", "normalized": "p.normalized", "name": "p.name"}
+_OF_ADDRESS = {
+    "invitation_id": "p.id",
+    "website_id": "p.website_id",
+    "typed": "p.typed",
+    "normalized": "p.normalized",
+    "name": "p.name",
+}
 _OF_NOTE = {"invitation_id": "p.id", "message": "p.message", "label": "''"}
 _OF_EVENT = {
     "invitation_id": "p.id",

@@ -251,6 +251,7 @@ def _insert(wish: Wish, candidates: list[Candidate]) -> list[Invitation]:
         [
             InvitationAddress(
                 invitation=one.invitation,
+                website_id=wish.store_view.website_id,
                 typed=unicodedata.normalize("NFC", one.entry.address),
                 normalized=one.normal,
                 name=clean_name(one.entry.name),

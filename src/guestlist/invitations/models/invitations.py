@@ -190,12 +190,22 @@ class InvitationAddress(models.Model):
     """
 
     invitation = models.OneToOneField(Invitation, models.CASCADE, primary_key=True, related_name="address")
+    # The invitation's, which never changes; null only where a release wrote the row that did not know the column.
+    website = models.ForeignKey(
+        Website, models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     typed = models.CharField(max_length=254)
     normalized = models.CharField(max_length=254)
     name = models.CharField(max_length=60, blank=True)
 
     class Meta:
-        indexes = (models.Index(fields=["normalized", "invitation"], name="guestlist_address_order"),)
+        indexes = (
+            models.Index(fields=["normalized", "invitation"], name="guestlist_address_order"),
+            models.Index(fields=["website", "normalized", "invitation"], name="guestlist_address_website"),
+            models.Index(
+                fields=["invitation"], condition=Q(website__isnull=True), name="guestlist_address_lacking"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.typed
