@@ -15,7 +15,7 @@ from bench.processes import BUILD
 from tests import postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # Every setting that makes a commit durable is PostgreSQL's own default. Only sizes are set, for all who are measured.
@@ -64,6 +64,12 @@ class PostgreSQL:
             connection.execute("VACUUM (ANALYZE)")
             connection.execute("CHECKPOINT")
 
+    def setting(self, name: str) -> str:
+        """Return one of its settings."""
+        with self.connect() as connection:
+            row = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()
+        return str(row[0]) if row else ""
+
     def version(self) -> str:
         """Return the server's version.
 
@@ -79,9 +85,9 @@ class PostgreSQL:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
+def postgresql(sizes: Sequence[str] = SIZES) -> Iterator[PostgreSQL]:
     """Run a server until the end of the block, or use the one that DATABASE_URL names."""
-    with postgres.running(SIZES, _parent()) as url:
+    with postgres.running(sizes, _parent()) as url:
         server = PostgreSQL(url)
         server.version()
         yield server

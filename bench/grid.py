@@ -22,6 +22,8 @@ SENTENCE = "the staff site's grid over ten million invitations, beside Django's 
 _ON_POSTGRESQL, _ON_SQLITE, _QUICK = 10_000_000, 1_000_000, 5_000
 _SECONDS = 7_200
 _DATABASE = "bench_grid"
+_SIZES = ("shared_buffers=4GB", "max_wal_size=8GB")
+"""For a table of this size: what PostgreSQL's manual says of shared_buffers is a quarter of the memory."""
 _SHOWN = 5
 """Pages that are named among those that stopped."""
 
@@ -33,6 +35,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f"on PostgreSQL ({_ON_POSTGRESQL:,}; with --quick {_QUICK:,}); SQLite gets a tenth",
     )
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument(
+        "--database",
+        metavar="URL",
+        help="a PostgreSQL database that was filled before, in place of one that is made; it is migrated first, and kept",
+    )
+    kept.add_argument(
+        "--fill",
+        metavar="URL",
+        help="only migrate this empty PostgreSQL database and fill it, for --database to look at again and again",
+    )
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -42,12 +55,14 @@ def run(options: argparse.Namespace) -> Report:
     BUILD.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="grid-", dir=BUILD))
     try:
-        with database.postgresql() as server:
-            _measure(report, Shop(server.create(_DATABASE), folder), number, "PostgreSQL")
-            version = server.version()
-            server.drop(_DATABASE)
+        if options.fill:
+            _fill(report, Shop(options.fill, folder), number, "PostgreSQL")
+            return report
+        number, version = _on_postgresql(report, options.database, folder, number)
         (folder / "data").mkdir()
-        _measure(report, Shop("", folder), max(number // 10, 1_000), "SQLite")
+        shop, few = Shop("", folder), max(number // 10, 1_000)
+        _fill(report, shop, few, "SQLite")
+        _look(report, shop, "SQLite")
         if not options.quick and number >= _ON_POSTGRESQL:
             docs.write(report, machine.described(postgresql=version), mark="grid")
     finally:
@@ -55,7 +70,30 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def _measure(report: Report, shop: Shop, number: int, where: str) -> None:
+def _on_postgresql(report: Report, url: str | None, folder: Path, number: int) -> tuple[int, str]:
+    """Fill a database and look, or look at one that was filled before; returns how many it has, and the server's version."""
+    if url:
+        shop = Shop(url, folder)
+        shop.migrate()
+        number = shop.invitations()
+        report.add("postgresql_invitations", "PostgreSQL: invitations", number, "")
+        _look(report, shop, "PostgreSQL")
+        return number, _described(database.PostgreSQL(url), report)
+    with database.postgresql(_SIZES) as server:
+        shop = Shop(server.create(_DATABASE), folder)
+        _fill(report, shop, number, "PostgreSQL")
+        _look(report, shop, "PostgreSQL")
+        version = _described(server, report)
+        server.drop(_DATABASE)
+    return number, version
+
+
+def _described(server: database.PostgreSQL, report: Report) -> str:
+    report.note(f"PostgreSQL's shared_buffers: {server.setting('shared_buffers')}.")
+    return server.version()
+
+
+def _fill(report: Report, shop: Shop, number: int, where: str) -> None:
     shop.migrate()
     begun = time.monotonic()
     call(
@@ -66,6 +104,9 @@ def _measure(report: Report, shop: Shop, number: int, where: str) -> None:
     name = where.lower()
     report.add(f"{name}_invitations", f"{where}: invitations", number, "")
     report.add(f"{name}_fill_s", "… made up and written in", time.monotonic() - begun, "s")
+
+
+def _look(report: Report, shop: Shop, where: str) -> None:
     looked = json.loads(
         call(
             [sys.executable, "-m", "bench.looking", *["--quick"] * report.quick],
@@ -73,7 +114,7 @@ def _measure(report: Report, shop: Shop, number: int, where: str) -> None:
             env=shop.environment(),
         )
     )
-    _judge(report, looked, name)
+    _judge(report, looked, where.lower())
 
 
 def _judge(report: Report, looked: dict[str, Any], name: str) -> None:

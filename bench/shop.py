@@ -51,8 +51,13 @@ class Shop:
         return environment(given | self.settings | more)
 
     def migrate(self) -> None:
-        """Make its tables."""
-        call([ROOT / "guestlist", "migrate", "--verbosity", "0"], seconds=300, env=self.environment())
+        """Make its tables, or bring those of an older release up to date."""
+        command: list[str | Path] = [ROOT / "guestlist", "migrate", "--verbosity", "0"]
+        call(command, seconds=_FILL_SECONDS, env=self.environment())
+
+    def invitations(self) -> int:
+        """Return how many invitations it has."""
+        return int(self.ask("SELECT count(*) FROM guestlist_invitations_invitation")[0][0])
 
     def fill(self, mails: int, *, built_in: bool = False) -> None:
         """Put mails into its outbox; they wait until :meth:`release`."""
