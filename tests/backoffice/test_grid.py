@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from guestlist.backoffice import listing
-from guestlist.invitations import actions, estimates
+from guestlist.invitations import actions, estimates, parts
 from guestlist.invitations.models import Invitation
 from guestlist.mail.kinds import Verdict
 from tests import make
@@ -238,8 +238,8 @@ def test_queries_are_as_many_for_fifty_rows_as_for_one(owner, view) -> None:
 def test_count_is_exact_until_it_would_read_too_much(owner, several, small_pages, monkeypatch) -> None:
     assert "7 invitations" in owner.get("/staff/invitations/").content.decode()
     monkeypatch.setattr(estimates, "EXACT", 5)
-    monkeypatch.setattr(estimates, "_SAMPLES", 7)
-    monkeypatch.setattr(estimates, "_SAMPLE", 1)
+    monkeypatch.setattr(parts, "SAMPLES", 7)
+    monkeypatch.setattr(parts, "SAMPLE", 1)
     assert "About 7 invitations" in owner.get("/staff/invitations/").content.decode()
 
 

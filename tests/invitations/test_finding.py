@@ -9,7 +9,7 @@ from django.db.models import Expression, F, Value
 from django.db.models.functions import NullIf
 from django.test.utils import CaptureQueriesContext
 
-from guestlist.invitations import actions, blocks, estimates, finding, parts
+from guestlist.invitations import actions, blocks, estimates, finding, parts, pieces
 from guestlist.invitations.estimates import Amount
 from guestlist.invitations.filters import Filter
 from guestlist.invitations.finding import Search
@@ -95,18 +95,22 @@ def flat(parts: Iterator[list[int]], *, backwards: bool) -> list[int]:
     return [pk for part in listed for pk in part]
 
 
-@pytest.fixture(params=["along the order", "sorted", "a little at a time"])
+@pytest.fixture(params=["along the order", "sorted", "a little at a time", "by trigrams"])
 def way(request, monkeypatch) -> str:
     """Make each of the ways take what the others would."""
     steps, gathered = {
         "along the order": ((1_000, ()), 0),
         "sorted": ((1, ()), 5_000),
         "a little at a time": ((2, (3,)), 0),
+        "by trigrams": ((1, ()), 5_000),
     }[request.param]
+    if request.param == "by trigrams":
+        monkeypatch.setattr(pieces, "MANY", 0)
     monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", steps[0])
     monkeypatch.setattr(parts, "FURTHER_STEPS", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", steps[1])
+    monkeypatch.setattr(parts, "FURTHER_STEPS_SCATTERED", steps[1])
     monkeypatch.setattr(finding, "GATHERED", gathered)
     return str(request.param)
 
@@ -121,6 +125,8 @@ def way(request, monkeypatch) -> str:
         {"status": "accepted"},
         {"email": "one.example"},
         {"website": "other"},
+        {"website": "other", "email": "one.example"},
+        {"email": "two.e", "status": "sent"},
         {"occasion": "evening"},
         {"inviter": "emma"},
         {"inviter": "none"},
@@ -153,6 +159,28 @@ def test_rows_beside_each_row_are_those_of_the_list(shop, monkeypatch, query, wa
         for before, one, after in zip([None, *rows], rows, [*rows[1:], None], strict=False):
             place = parts.place_of(Invitation.objects.select_related("address").get(pk=one), order)
             assert search.beside(order, place) == (before, after)
+
+
+def test_addresses_that_lack_their_website_stand_in_its_list(shop, monkeypatch) -> None:
+    monkeypatch.setattr(finding, "GATHERED", 0)
+    one = Invitation.objects.filter(website=shop["other"]).order_by("pk")[0]
+    InvitationAddress.objects.filter(pk=one.pk).update(website=None)
+    for order in (Order(Sort.EMAIL), Order(Sort.EMAIL, descending=False)):
+        search = Search(Filter(website=shop["other"]), None, NOW)
+        assert search.page(order, size=50).ids == expected(search, order)
+        assert one.pk in expected(search, order)
+
+
+def test_list_of_one_website_by_address_goes_along_the_addresses_of_no_other(shop, monkeypatch) -> None:
+    monkeypatch.setattr(finding, "GATHERED", 0)
+    search = Search(Filter(website=shop["other"]), None, NOW)
+    rows = expected(search, Order(Sort.EMAIL, descending=False))
+    # As many steps as it has rows are enough, though others stand between them.
+    monkeypatch.setattr(parts, "FIRST_STEP", len(rows))
+    with CaptureQueriesContext(connection) as context:
+        page = search.page(Order(Sort.EMAIL, descending=False), size=len(rows))
+    assert page.ids == rows
+    assert len(context) <= 6
 
 
 def test_rows_beside_one_that_does_not_match_are_those_that_it_would_stand_between(shop) -> None:
@@ -205,6 +233,7 @@ def test_a_small_shop_is_looked_through_to_its_end(shop, monkeypatch) -> None:
     monkeypatch.setattr(parts, "FIRST_STEP", 5)
     monkeypatch.setattr(parts, "FURTHER_STEPS", ())
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", ())
+    monkeypatch.setattr(parts, "FURTHER_STEPS_SCATTERED", ())
     for order in _ORDERS:
         page = Search(Filter(delivery="in_doubt"), None, NOW).page(order, size=10)
         assert (page.ids, page.looked_until, page.total) == ([], None, 0)
@@ -222,15 +251,15 @@ def test_number_is_exact_while_it_is_small_and_about_right_beyond(shop, monkeypa
     number = search.matching.count()
     assert estimates.how_many(search) == Amount(number)
     monkeypatch.setattr(estimates, "EXACT", 5)
-    monkeypatch.setattr(estimates, "_SAMPLES", 2)
-    monkeypatch.setattr(estimates, "_SAMPLE", 15)
+    monkeypatch.setattr(parts, "SAMPLES", 2)
+    monkeypatch.setattr(parts, "SAMPLE", 15)
     assert estimates.how_many(search) == Amount(number, is_exact=False)
 
 
 def test_number_beyond_what_is_counted_comes_from_a_sample(shop, monkeypatch) -> None:
     monkeypatch.setattr(estimates, "EXACT", 1)
-    monkeypatch.setattr(estimates, "_SAMPLES", 6)
-    monkeypatch.setattr(estimates, "_SAMPLE", 2)
+    monkeypatch.setattr(parts, "SAMPLES", 6)
+    monkeypatch.setattr(parts, "SAMPLE", 2)
     with CaptureQueriesContext(connection) as context:
         amount = estimates.how_many(Search(Filter(status="accepted"), None, NOW))
     assert not amount.is_exact
@@ -253,8 +282,8 @@ def test_number_of_each_status_is_that_of_its_filter(shop) -> None:
 def test_number_of_each_status_comes_from_one_sample_where_they_are_many(shop, monkeypatch) -> None:
     monkeypatch.setattr(estimates, "EXACT", 1)
     monkeypatch.setattr(estimates, "_READ", 1)
-    monkeypatch.setattr(estimates, "_SAMPLES", 3)
-    monkeypatch.setattr(estimates, "_SAMPLE", 5)
+    monkeypatch.setattr(parts, "SAMPLES", 3)
+    monkeypatch.setattr(parts, "SAMPLE", 5)
     found = estimates.by_status(None, now=NOW)
     assert sum(one.number for one in found.values()) == 30
     assert not any(one.is_exact for one in found.values())

@@ -16,7 +16,9 @@ from guestlist.invitations.models import Invitation
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
+
+    from guestlist.invitations.finding import Few
 
 EXACT = 10_000
 """Up to so many are counted."""
@@ -24,8 +26,6 @@ _READ = 200_000
 """Rows that are read for that where no index leads to those that match."""
 NEWEST = 100_000
 """Invitations that count as new."""
-_SAMPLES, _SAMPLE = 40, 200
-"""Stretches of ids, all over the table, and how many ids each has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Amount:
 
 def how_many(search: Search) -> Amount:
     """Return how many match; what is not exact is an estimate from a sample of ids, with two digits that mean something."""
-    gathered = search.gathered(EXACT, with_email=False)
-    if gathered is not None:
-        return _among(search, gathered)
+    few = search.few(EXACT, with_email=False)
+    if few is not None:
+        return _among(few)
     first, last = parts.ends()
     if last - first < _READ or not (search.chosen or search.websites is not None):
         number = search.matching.order_by()[: EXACT + 1].count()
@@ -49,9 +49,9 @@ def how_many(search: Search) -> Amount:
     about = _estimated(search, first, last)
     if about < 2 * EXACT and search.chosen.email is not None:
         # To ask for the addresses is dear where many match, and worth it where few do.
-        gathered = search.gathered(EXACT)
-        if gathered is not None:
-            return _among(search, gathered)
+        few = search.few(EXACT)
+        if few is not None:
+            return _among(few)
     return Amount(_rounded(max(about, EXACT)), is_exact=False)
 
 
@@ -64,7 +64,7 @@ def by_status(websites: Collection[int] | None, *, now: datetime.datetime) -> di
     if gathered is not None:
         among = Q(pk__any_of=set(gathered))
     elif last - first >= _READ:
-        among, each = _sample(first, last), _each(first, last)
+        among, each = parts.sample(first, last), _each(first, last)
     is_expired = Q(status=Status.SENT, expires_at__lte=now)
     read_as = Case(When(is_expired, then=Value(EXPIRED)), default=F("status"))
     rows = search.matching.filter(among).annotate(read_as=read_as).order_by().values_list("read_as")
@@ -82,25 +82,17 @@ def lately(websites: Collection[int] | None, deliveries: Collection[str]) -> dic
     return dict(visible.values_list("delivery").annotate(Count("pk")))
 
 
-def _among(search: Search, ids: Iterable[int]) -> Amount:
-    return Amount(search.matching.filter(pk__any_of=set(ids)).count())
+def _among(few: Few) -> Amount:
+    return Amount(len(set(few.ids)) if few.all_match else few.matching.count())
 
 
 def _estimated(search: Search, first: int, last: int) -> float:
-    return search.matching.filter(_sample(first, last)).count() * _each(first, last)
+    return search.matching.filter(parts.sample(first, last)).count() * _each(first, last)
 
 
 def _each(first: int, last: int) -> float:
     """Return for how many each of a sample stands."""
-    return (last - first + 1) / (_SAMPLES * _SAMPLE)
-
-
-def _sample(first: int, last: int) -> Q:
-    sampled = Q()
-    for number in range(_SAMPLES):
-        start = first + (last - first + 1 - _SAMPLE) * number // (_SAMPLES - 1)
-        sampled |= Q(pk__gte=start, pk__lt=start + _SAMPLE)
-    return sampled
+    return (last - first + 1) / (parts.SAMPLES * parts.SAMPLE)
 
 
 def _rounded(number: float) -> int:

@@ -8,16 +8,14 @@ then is not looked for: whoever asked is told how far it was looked, and can loo
 
 from __future__ import annotations
 
-import bisect
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import F, Q, QuerySet
 
-from guestlist.invitations import blocks, filters, parts, selective
+from guestlist.invitations import blocks, filters, parts, pieces, selective, sorting
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Invitation, InvitationAddress, InvitationEvent
 from guestlist.invitations.parts import Order, Part, Place, Sort
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from guestlist.invitations.blocks import Bounds
     from guestlist.invitations.filters import Filter
+    from guestlist.invitations.pieces import Piece
 
 GATHERED = 10_000
 """Most rows that a selective filter may leave to be sorted for a page."""
@@ -53,24 +52,25 @@ class Search:
     def page(self, order: Order, *, start: Place | None = None, backwards: bool = False, size: int) -> Page:
         """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
         walk = self._walk(order, start, backwards=backwards, size=size)
-        walk.go(parts.FIRST_STEP)
+        if not self._is_rare(size):
+            walk.go(parts.FIRST_STEP)
         if walk.is_done:
             return walk.page()
-        gathered = self.gathered(GATHERED)
-        if gathered is not None:
-            return _sorted_page(self, gathered, order, start, backwards=backwards, size=size)
+        few = self.few(GATHERED)
+        if few is not None:
+            return sorting.page(few, order, start, backwards=backwards, size=size)
         walk.go_on()
         return walk.page()
 
     def beside(self, order: Order, place: Place) -> tuple[int | None, int | None]:
         """Return the ids before and after a place in the order; None at its ends, and where a page would not look either."""
         walks = [self._walk(order, place, backwards=one, size=0) for one in (True, False)]
-        for walk in walks:
+        for walk in walks if not self._is_rare(1) else []:
             walk.go(parts.FIRST_STEP)
         left = [walk for walk in walks if not walk.is_done]
-        gathered = self.gathered(GATHERED) if left else None
-        if gathered is not None:
-            return _beside(self, gathered, order, place)
+        few = self.few(GATHERED) if left else None
+        if few is not None:
+            return sorting.beside(few, order, place)
         for walk in left:
             walk.go_on()
         before, after = (walk.found[0].pk if walk.found else None for walk in walks)
@@ -85,6 +85,16 @@ class Search:
             backwards=backwards,
             size=size,
         )
+
+    def _is_rare(self, size: int) -> bool:
+        """Tell whether a page cannot be expected from the first step along an order."""
+        share = self.piece.share if self.piece is not None else None
+        return share is not None and share * parts.FIRST_STEP < size
+
+    @cached_property
+    def piece(self) -> Piece | None:
+        """How the piece of an address that is asked for is looked up."""
+        return pieces.looked_up(self.chosen.email) if self.chosen.email is not None else None
 
     def parts(self, order: Order) -> list[Part]:
         """Return the parts that the list has in an order, leaving out those that nothing in the filter can match."""
@@ -109,20 +119,36 @@ class Search:
         )
 
     def _by_email(self) -> list[Part]:
+        website = self._website_of_addresses
+        scope = {} if website is None else {"website": website}
+        is_narrowed = self.chosen.website is not None or self.websites is not None
+        rest = replace(self.chosen, email=None, website=None)
+        is_scattered = bool(rest) or (website is None and is_narrowed)
+
         def part(number: int, condition: Q, of_invitations: Q) -> Part:
             return Part(
                 number,
-                InvitationAddress.objects.filter(condition),
-                of_invitations,
+                InvitationAddress.objects.filter(condition, **scope),
+                of_invitations & Q(**{f"address__{name}": value for name, value in scope.items()}),
                 key="invitation",
                 value="normalized",
                 path="address__normalized",
                 path_key="address__invitation",
+                is_scattered=is_scattered,
             )
 
         with_address = part(0, Q(normalized__gt=""), Q(address__normalized__gt=""))
         without = part(1, Q(normalized=""), Q(address__normalized=""))
         return [with_address] if self.chosen.email else [with_address, without]
+
+    @cached_property
+    def _website_of_addresses(self) -> int | None:
+        """The website that is asked for, where its addresses have an order of their own; None else."""
+        websites = self.asked_websites()
+        if websites is None or len(websites) != 1:
+            return None
+        # A release that did not know the website of addresses may still be inviting: those rows are not in that order.
+        return None if InvitationAddress.objects.filter(website=None).exists() else websites[0]
 
     def _by_sent(self) -> list[Part]:
         # The event that sent it last: one that was sent again stands in the index more than once.
@@ -201,81 +227,33 @@ class Search:
 
         To ask for a piece of an address takes longest; without ``with_email`` that is left out.
         """
-        for candidates in selective.candidates(self, with_email=with_email):
+        few = self.few(most, with_email=with_email)
+        return None if few is None else few.ids
+
+    def few(self, most: int, *, with_email: bool = True) -> Few | None:
+        """Return the same with what else must hold of them."""
+        for candidates, rest in selective.candidates(self, most, with_email=with_email):
             ids = list(candidates[: most + 1])
             if len(ids) <= most:
-                return ids
+                return Few(self, ids, replace(self, chosen=rest))
         return None
 
 
-def _sorted_page(
-    search: Search,
-    gathered: list[int],
-    order: Order,
-    start: Place | None,
-    *,
-    backwards: bool,
-    size: int,
-) -> Page:
-    """Return a page of few rows: all of them are sorted, and counted on the way."""
-    rows = _all_sorted(search, gathered, order)
-    begin = _position(rows, start, order, backwards=backwards)
-    begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
-    shown = rows[begin:end]
-    return Page(
-        [one.pk for one in shown],
-        first=shown[0] if shown else None,
-        last=shown[-1] if shown else None,
-        has_before=begin > 0,
-        has_after=end < len(rows),
-        total=len(rows),
-    )
+@dataclass(frozen=True, slots=True)
+class Few:
+    """Few ids that have all that a search matches among them, and those that match."""
 
+    search: Search
+    ids: list[int]
+    rest: Search
+    """The search without what is known to hold of them."""
 
-def _beside(search: Search, gathered: list[int], order: Order, place: Place) -> tuple[int | None, int | None]:
-    rows = _all_sorted(search, gathered, order)
-    end = _position(rows, place, order, backwards=True)
-    begin = _position(rows, place, order, backwards=False)
-    before = rows[end - 1].pk if end else None
-    return before, rows[begin].pk if begin < len(rows) else None
+    @property
+    def matching(self) -> QuerySet[Invitation]:
+        """Those that match."""
+        return self.rest.matching.filter(pk__any_of=set(self.ids))
 
-
-def _all_sorted(search: Search, gathered: list[int], order: Order) -> list[Place]:
-    return [place for part in search.parts(order) for place in _sorted(search, gathered, part, order)]
-
-
-def _sorted(search: Search, gathered: list[int], part: Part, order: Order) -> list[Place]:
-    rows = search.matching.filter(part.rows, pk__any_of=set(gathered))
-    columns = [part.path or part.path_key, "pk"]
-    sign = "-" if order.descending else ""
-    # Sorted by expressions that no index has: PostgreSQL would rather go along one and look each row up among the ids.
-    fenced = rows.annotate(by_id=Coalesce("pk", Value(0)))
-    if part.path is None:
-        ordered = fenced.order_by(f"{sign}by_id")
-    elif order.sort == Sort.EMAIL:
-        ordered = fenced.annotate(by=Concat(F(part.path), Value(""))).order_by(f"{sign}by", f"{sign}by_id")
-    else:
-        ordered = fenced.annotate(by=Coalesce(F(part.path), F(part.path))).order_by(
-            f"{sign}by", f"{sign}by_id"
-        )
-    return [
-        Place(part.number, value if part.path else None, pk) for value, pk in ordered.values_list(*columns)
-    ]
-
-
-def _position(rows: list[Place], start: Place | None, order: Order, *, backwards: bool) -> int:
-    """Return before which row a page after this place begins; going backwards, before which one it ends."""
-    if start is None:
-        return len(rows) if backwards else 0
-    for number, one in enumerate(rows):
-        if one.pk == start.pk and one.part == start.part:
-            return number if backwards else number + 1
-    # The row has gone meanwhile.
-    beside = [one for one in rows if one.part == start.part]
-    before = sum(1 for one in rows if one.part < start.part)
-    if order.descending:
-        beside.reverse()
-    keys: list[Any] = [(one.value, one.pk) if one.value is not None else one.pk for one in beside]
-    key: Any = (start.value, start.pk) if start.value is not None else start.pk
-    within = bisect.bisect_left(keys, key)
-    return before + (len(beside) - within if order.descending else within)
+    @property
+    def all_match(self) -> bool:
+        """Whether nothing else need hold."""
+        return not self.rest.chosen and self.rest.websites is None

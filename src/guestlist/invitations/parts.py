@@ -21,8 +21,12 @@ FURTHER_STEPS = (20_000, 150_000)
 """Rows that are gone through after that by their ids, of which PostgreSQL takes 0.2 µs for a row."""
 FURTHER_STEPS_ELSEWHERE = (15_000,)
 """The same by other orders: rows that stand near each other there are all over the table."""
+FURTHER_STEPS_SCATTERED = (5_000,)
+"""The same where each has to be looked at among the invitations besides, all over whose table they are."""
 FEW = 60_000
 """Up to so many invitations all are gone through, in any order."""
+SAMPLES, SAMPLE = 40, 200
+"""Stretches of ids, all over the table, and how many ids each has."""
 
 
 class Sort(StrEnum):
@@ -80,10 +84,15 @@ class Part:
     within: tuple[int, int] | None = None
     """Between which ids rows of a part by ids can stand, both included."""
 
+    is_scattered: bool = False
+    """Whether rows that stand near each other are all over the table of invitations, and have to be looked at there."""
+
     @property
     def further_steps(self) -> Sequence[int]:
         """How far to go along it, step by step, after the first."""
-        return FURTHER_STEPS if self.value is None else FURTHER_STEPS_ELSEWHERE
+        if self.value is None:
+            return FURTHER_STEPS
+        return FURTHER_STEPS_SCATTERED if self.is_scattered else FURTHER_STEPS_ELSEWHERE
 
     def order(self, *, down: bool) -> list[str]:
         """Return the order of the index's own rows."""
@@ -152,6 +161,15 @@ def ends() -> tuple[int, int]:
         cursor.execute(_ENDS)
         first, last = cursor.fetchone()
     return first or 0, last or 0
+
+
+def sample(first: int, last: int) -> Q:
+    """Return a few stretches of ids between the first and the last, all over the table."""
+    sampled = Q()
+    for number in range(SAMPLES):
+        start = first + (last - first + 1 - SAMPLE) * number // (SAMPLES - 1)
+        sampled |= Q(pk__gte=start, pk__lt=start + SAMPLE)
+    return sampled
 
 
 def _order(value: str | None, key: str, *, down: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from guestlist.customers.models import Customer
@@ -11,7 +12,6 @@ from guestlist.invitations.models import (
     MAIL_KIND,
     WAITING,
     Invitation,
-    InvitationAddress,
     InvitationEvent,
 )
 from guestlist.mail.models import Message
@@ -21,16 +21,31 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from guestlist.invitations.filters import Filter
     from guestlist.invitations.finding import Search
 
     type Ids = QuerySet[Any, int]
 
 
-def candidates(search: Search, *, with_email: bool) -> Iterator[Ids]:
+_UNSURE = 1.5
+"""So many times as many as it found in a sample there may be."""
+
+
+def candidates(search: Search, most: int, *, with_email: bool) -> Iterator[tuple[Ids, Filter]]:
     """Yield, for each condition with an index, the ids that it leaves: the fewest first, as far as one can tell.
 
-    To ask for a piece of an address takes longest; without ``with_email`` that is left out.
+    With each comes the filter without what then holds. Left out are the ids of a piece of an address that many more than
+    ``most`` have, and of any without ``with_email``: to ask for them takes longest.
     """
+    chosen = search.chosen
+    yield from ((ids, chosen) for ids in _few(search))
+    piece = search.piece if with_email else None
+    if piece is not None and (piece.about or 0) <= _UNSURE * most:
+        yield piece.addresses().values_list("invitation", flat=True), replace(chosen, email=None)
+    yield from ((ids, chosen) for ids in _many(search))
+
+
+def _few(search: Search) -> Iterator[Ids]:
     chosen, ids = search.chosen, _ids()
     if chosen.id is not None:
         yield ids.filter(pk=chosen.id)
@@ -39,9 +54,10 @@ def candidates(search: Search, *, with_email: bool) -> Iterator[Ids]:
         yield ids.filter(filters.of_send(chosen.send))
     if chosen.delivery in WAITING:
         yield Message.objects.under_way(MAIL_KIND).values_list("subject_id", flat=True)
-    if chosen.email is not None and with_email:
-        addresses = InvitationAddress.objects.filter(normalized__contains=chosen.email).order_by()
-        yield addresses.values_list("invitation", flat=True)
+
+
+def _many(search: Search) -> Iterator[Ids]:
+    chosen, ids = search.chosen, _ids()
     yield from _of_days(search)
     if isinstance(chosen.occasion, int):
         yield ids.filter(occasion=chosen.occasion)

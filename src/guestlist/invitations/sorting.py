@@ -1,0 +1,90 @@
+"""Pages of few invitations: all of them are sorted, and counted on the way."""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Concat
+
+from guestlist.invitations.parts import Order, Place, Sort
+from guestlist.invitations.walking import Page
+
+if TYPE_CHECKING:
+    from guestlist.invitations.finding import Few
+
+_PATHS = {Sort.EMAIL: "address__normalized", Sort.SENT: "sent_at", Sort.REGISTERED: "accepted_at"}
+"""Where an invitation has what it is sorted by."""
+
+
+def page(few: Few, order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
+    """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
+    rows = _all_sorted(few, order)
+    begin = _position(rows, start, order, backwards=backwards)
+    begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
+    shown = rows[begin:end]
+    return Page(
+        [one.pk for one in shown],
+        first=shown[0] if shown else None,
+        last=shown[-1] if shown else None,
+        has_before=begin > 0,
+        has_after=end < len(rows),
+        total=len(rows),
+    )
+
+
+def beside(few: Few, order: Order, place: Place) -> tuple[int | None, int | None]:
+    """Return the ids before and after a place in the order; None at its ends."""
+    rows = _all_sorted(few, order)
+    end = _position(rows, place, order, backwards=True)
+    begin = _position(rows, place, order, backwards=False)
+    before = rows[end - 1].pk if end else None
+    return before, rows[begin].pk if begin < len(rows) else None
+
+
+def _all_sorted(few: Few, order: Order) -> list[Place]:
+    """Return all that match in order, by one question for all parts of the list."""
+    numbers = sorted(part.number for part in few.search.parts(order))
+    if not (numbers and few.ids):
+        return []
+    path = _PATHS.get(order.sort)
+    if path is None:
+        return [Place(0, None, pk) for pk in _by_id(few, order)]
+    sign = "-" if order.descending else ""
+    by = Concat(F(path), Value("")) if order.sort == Sort.EMAIL else Coalesce(F(path), F(path))
+    ordered = _fenced(few).annotate(by=by).order_by(f"{sign}by", f"{sign}by_id").values_list(path, "pk")
+    found: tuple[list[Place], list[Place]] = [], []
+    for value, pk in ordered:
+        found[0 if value else 1].append(Place(0 if value else 1, value, pk))
+    return [place for number in numbers for place in found[number]]
+
+
+def _by_id(few: Few, order: Order) -> list[int]:
+    if few.all_match:
+        return sorted(set(few.ids), reverse=order.descending)
+    sign = "-" if order.descending else ""
+    return list(_fenced(few).order_by(f"{sign}by_id").values_list("pk", flat=True))
+
+
+def _fenced(few: Few) -> Any:  # noqa: ANN401 - rows with one thing more
+    # Sorted by expressions that no index has: PostgreSQL would rather go along one and look each row up among the ids.
+    return few.matching.annotate(by_id=Coalesce("pk", Value(0)))
+
+
+def _position(rows: list[Place], start: Place | None, order: Order, *, backwards: bool) -> int:
+    """Return before which row a page after this place begins; going backwards, before which one it ends."""
+    if start is None:
+        return len(rows) if backwards else 0
+    for number, one in enumerate(rows):
+        if one.pk == start.pk and one.part == start.part:
+            return number if backwards else number + 1
+    # The row has gone meanwhile.
+    beside = [one for one in rows if one.part == start.part]
+    before = sum(1 for one in rows if one.part < start.part)
+    if order.descending:
+        beside.reverse()
+    keys: list[Any] = [(one.value, one.pk) if one.value is not None else one.pk for one in beside]
+    key: Any = (start.value, start.pk) if start.value is not None else start.pk
+    within = bisect.bisect_left(keys, key)
+    return before + (len(beside) - within if order.descending else within)
