@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("guestlist_invitations", "0009_imports")]
+    dependencies = [("guestlist_invitations", "0010_address_website_indexed")]
 
     operations = [
         # With defaults in the database: an earlier release goes on writing files meanwhile.
