@@ -195,12 +195,17 @@ class Search:
     def _by_id(self, number: int, rows: Q) -> Part:
         scope = self._scope()
         index, within = Invitation.objects.filter(**scope), None
+        # A store view's condition does not say of which website it is.
+        rows &= Q(**scope)
         bounds = self._bounds if self._asks_for_sent else None
         if bounds is not None:
             within = (bounds.first, bounds.last)
             inside = Q(pk__gte=bounds.first, pk__lte=bounds.last)
             index, rows = index.filter(inside), rows & inside
-        return Part(number, index, rows, by_id=not scope, within=within)
+        # By the ids of the table that is looked at first: PostgreSQL does not carry a range over to another table's.
+        by_address = self.chosen.email is not None and not scope
+        path_key = "address__invitation" if by_address else "pk"
+        return Part(number, index, rows, path_key=path_key, by_id=not scope, within=within)
 
     def _scope(self) -> dict[str, Any]:
         """Return the condition of the filter by which an index leads to the ids of matching rows in order."""

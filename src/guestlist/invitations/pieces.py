@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import F, Value
+from django.db.models import F, StringAgg, Value
 from django.db.models.functions import Concat
 
 from guestlist.invitations import parts
@@ -61,7 +61,8 @@ def looked_up(text: str) -> Piece:
     if last - first < MANY:
         return Piece(text)
     sampled = InvitationAddress.objects.filter(parts.sample(first, last)).order_by()
-    found = list(sampled.values_list("normalized", flat=True))
+    # As one text: to fetch so many rows takes longer than to find them. No address has a line's end in it.
+    found = str(sampled.aggregate(all=StringAgg("normalized", Value("\n")))["all"] or "").split("\n")
     share = sum(text in one for one in found) / max(len(found), 1)
     return Piece(text, round(share * (last - first + 1)), share, soonest(text, found))
 
