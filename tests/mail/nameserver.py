@@ -97,8 +97,9 @@ def running():
                 self.wfile.write(struct.pack("!H", len(made)) + made)
 
     with (
-        socketserver.ThreadingUDPServer(("127.0.0.1", 0), OverUdp) as udp,
-        socketserver.ThreadingTCPServer(udp.server_address, OverTcp) as tcp,
+        # A port that is free for TCP first: far fewer are taken for UDP.
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), OverTcp) as tcp,
+        socketserver.ThreadingUDPServer(tcp.server_address, OverUdp) as udp,
     ):
         known.port = udp.server_address[1]
         threads = [threading.Thread(target=one.serve_forever, args=(0.05,)) for one in (udp, tcp)]

@@ -115,7 +115,7 @@ def test_an_address_that_does_not_exist_is_suppressed(shop, kind, code):
     (outcome,) = kind.returned_outcomes
     assert (outcome.verdict, outcome.code, outcome.no_such_address) == (Verdict.BOUNCED, code, True)
     assert (outcome.message.pk, outcome.message.subject_id) == (row.pk, 7)
-    assert Attempt.objects.values_list("outcome", "code", "answer").get() == (
+    assert Attempt.objects.about(row.kind, 7).values_list("outcome", "code", "answer").get() == (
         "bounced",
         code,
         "no such user",

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from guestlist.invitations.models import FiguresDelta
 from guestlist.mail import actions, counting, ending, sends, totals
 from guestlist.mail.answers import Answer, Result
 from guestlist.mail.models import Delta, Measure, Message, Send, SenderIdentity, SendOrigin
 from guestlist.worker import audit
+from tests import make
 from tests.mail.outbox import NOW, Basket, Friends, make_shop, queue
 from tests.mail.test_delivery import run
 
@@ -77,3 +79,23 @@ def test_a_total_that_is_wrong_is_told(send, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["wrong"] == [send.pk]
     assert told["sends"][0]["kept"]["failed"] == 1
+
+
+def test_a_figure_of_orders_that_is_wrong_is_told(capsys):
+    customer = make.registered(make.sent_invitation()).customer
+    assert customer
+    make.order(customer)
+    assert audit.totals(as_json=False) == 0
+    assert "1 orders of invited customers: all figures agree" in capsys.readouterr().out
+
+    FiguresDelta.objects.filter(measure="orders", basis="event").update(amount=3)
+
+    assert audit.totals(as_json=False) == 1
+    assert "orders kept 3, in the history 1" in capsys.readouterr().out
+    assert audit.totals(as_json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["orders"], told["wrong"]) == (1, [])
+    assert [(one["where"], one["measure"], one["kept"]) for one in told["differences"]] == [
+        ("days", "orders", 3),
+        ("months", "orders", 3),
+    ]

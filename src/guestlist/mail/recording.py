@@ -263,6 +263,7 @@ def _write_attempts(ready: Sequence[_Ready]) -> None:
     Attempt.objects.bulk_create(
         Attempt(
             message_id=outcome.message.pk,
+            subject_id=outcome.message.subject_id,
             at=outcome.at,
             outcome=outcome.verdict.value,
             code=outcome.code[:40],

@@ -130,6 +130,7 @@ def _record(returned: Returned, kinds: dict[str, Kind], now: datetime.datetime) 
     ledger.write(now=now)
     Attempt.objects.create(
         message_id=row.pk,
+        subject_id=row.subject_id,
         at=now,
         outcome=returned.verdict.value,
         code=returned.code[:40],

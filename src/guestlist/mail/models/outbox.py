@@ -172,15 +172,37 @@ class Message(models.Model):
         return f"{self.kind} {self.subject_id}"
 
 
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    """Answers, narrowed."""
+
+    def about(self, kind: str, subject_id: int) -> Self:
+        """Keep what mail servers said to any mail of a kind about this."""
+        return self.filter(subject_id=subject_id, message__kind=kind)
+
+
 class Attempt(models.Model):
     """An answer other than "accepted" that a mail server gave; an accepted one stands in the history of its subject."""
 
     id = models.BigAutoField(primary_key=True)
     message = models.ForeignKey(Message, models.CASCADE, related_name="attempts")
+    # The mail's own: what was said to all mails of a subject is found here, for the outbox has no index by it, which every
+    # mail would be written into. None of what an earlier release wrote.
+    subject_id = models.BigIntegerField(null=True)
     at = models.DateTimeField()
     outcome = models.CharField(max_length=12)
     code = models.CharField(max_length=40)
     answer = models.CharField(max_length=500)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["subject_id", "id"],
+                condition=Q(subject_id__isnull=False),
+                name="guestlist_attempt_subject",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.message_id}: {self.code}"
