@@ -103,7 +103,7 @@ def _against(
     threads = f"{best.threads} thread{'s' * (best.threads > 1)}"
     how = f"Django {django}{helped}, {processes} × {threads}"
     # As many processes on either side.
-    ours = partial(bench.filled().to_sink, Setting(workers=best.processes))
+    ours = partial(bench.filled().to_smtp_sink, Setting(workers=best.processes))
     if judged:
         beside = bench.beside(ours, again)
         rate, ratio = beside.other, beside.ratio

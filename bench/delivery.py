@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Report:
                 report,
                 server,
                 folder,
-                mails=2_000 if options.quick else 60_000,
+                mails=2_000 if options.quick else 120_000,
                 repeats=1 if options.quick else 5,
                 memory=memory,
             )

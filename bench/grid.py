@@ -135,7 +135,8 @@ def _judge(report: Report, looked: dict[str, Any], name: str) -> None:
         "search in addresses, slowest",
         searches[-1],
         "ms",
-        goal=Goal(at_most=50),
+        # Only PostgreSQL has an index of pieces; SQLite goes through all addresses.
+        goal=Goal(at_most=50) if name == "postgresql" else None,
         long=True,
     )
     report.add(f"{name}_number_ms", "how many there are, slowest", max(numbers), "ms")

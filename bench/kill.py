@@ -212,6 +212,10 @@ class _Killing:
             " JOIN guestlist_invitations_invitationaddress AS a ON a.invitation_id = m.subject_id ORDER BY m.id"
         )
         lost = [address for state, address in rows if not is_accounted_for(state, address, copies, refused)]
+        if lost:
+            print(
+                f"lost: {[(state, address) for state, address in rows if address in lost]}", file=sys.stderr
+            )
         doubled = doubled_by_round(log, self.starts)
         report = self.report
         report.add("rounds", "kills", self.kills, "kills")

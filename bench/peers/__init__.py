@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +70,7 @@ class Best:
 def measure(
     peer: Peer, *, django: str, server: PostgreSQL, letter: Path, mails: int, first_setting_only: bool = False
 ) -> list[Best]:
-    """Return the best rates of a peer, one for each number of processes, in mails per second, against our sink.
+    """Return the best rates of a peer, one for each number of processes, in mails per second, to Debian's smtp-sink.
 
     :raises RuntimeError: when it did not send all mails.
     """
@@ -99,8 +98,8 @@ def _run(
 ) -> float:
     database = f"peer_{peer.module}"
     BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder, sinks.sink(Path(folder)) as sink:
-        work = {"database": server.create(database), "port": sink.port, "mails": mails, "letter": str(letter)}
+    with sinks.smtp_sink() as port:
+        work = {"database": server.create(database), "port": port, "mails": mails, "letter": str(letter)}
         work |= {"processes": processes, "threads": threads, "is_helped": peer.is_helped}
         printed = call(
             [python, "-W", "ignore", _HERE / f"{peer.module}.py", json.dumps(work)],

@@ -7,7 +7,6 @@ import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
-from email.utils import parseaddr
 from functools import lru_cache
 
 import idna
@@ -21,7 +20,7 @@ MAX_LENGTH = 254
 _MAX_TYPED = 4 * MAX_LENGTH
 """Characters that are looked at: to compose letters and marks takes the square of how many there are."""
 _MAX_NAME = 200
-"""Characters of a name before an address that are looked at: each bracket in it is a call within a call."""
+"""Characters of a name before an address that are looked at."""
 MAX_LOCAL_PART = 64
 """Longest local part (RFC 5321, 4.5.3.1.1), in octets."""
 
@@ -31,6 +30,8 @@ _HASH_LENGTH = 16
 # RFC 5321 dot-string with RFC 6531's non-ASCII letters; quoted local parts are legal but nobody's friend has one.
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\xa0\"(),:;<>@\[\\\]]+")
 _SEPARATORS = re.compile(r"[,;\s\u200b]+")
+_WORDS = re.compile(r"[^,;\s\u200b]+")
+_QUOTED = re.compile(r'\\(.)|"')
 _BRACKETED = re.compile(r"<([^<>\s]*)>")
 
 _FAMILIAR_DOMAINS = (
@@ -103,6 +104,21 @@ def normalize(text: str) -> str:
     return normal
 
 
+def piece(text: str) -> str:
+    """Return a piece of an address as it stands in the normal form; of a domain the parts that are whole, after an ``@``."""
+    local_part, at, domain = unicodedata.normalize("NFC", text).rpartition("@")
+    labels = domain.split(".") if at else [domain]
+    host = ".".join(one if one.isascii() or not at else _label(one) for one in labels)
+    return unicodedata.normalize("NFC", f"{local_part}{at}{host}".lower())
+
+
+def _label(text: str) -> str:
+    try:
+        return idna.encode(text, uts46=True, std3_rules=True, transitional=False).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return text
+
+
 @lru_cache(maxsize=4096)
 def _host(domain: str) -> str:
     """Return the normal form of a domain, nothing where it is none; kept, because most addresses share a few."""
@@ -138,16 +154,23 @@ def split_named(text: str) -> list[Entry]:
     for match in _BRACKETED.finditer(text):
         before = text[position : match.start()]
         rest, name = _name_at_end(before)
-        # Bare addresses may stand in the same line before the name: "a@example.com Ann <ann@example.com>".
-        plain = [part for part in _SEPARATORS.split(name) if "@" in part] if '"' not in name else []
         entries += [Entry(part) for part in _SEPARATORS.split(rest) if part]
-        entries += [Entry(part) for part in plain]
-        for part in plain:
-            name = name.replace(part, "", 1)
-        entries.append(Entry(match.group(1), parseaddr(f"{name.strip()[:_MAX_NAME]} <a@b>")[0]))
+        # Bare addresses may stand in the same line before the name: "a@example.com Ann <ann@example.com>".
+        if '"' not in name:
+            words = _WORDS.findall(name)
+            entries += [Entry(part) for part in words if "@" in part]
+            # At once, not one after the other: there may be hundreds of thousands, and a name as long as all of them.
+            name = " ".join(part for part in words if "@" not in part)
+        entries.append(Entry(match.group(1), _said(name.strip()[:_MAX_NAME])))
         position = match.end()
     entries += [Entry(part) for part in _SEPARATORS.split(text[position:]) if part]
     return entries
+
+
+def _said(name: str) -> str:
+    """Return a name without the quotation marks that mail programs put around it (RFC 5322, 3.2.4); of two lines is none."""
+    # Not by the library's parser: in what is pasted there may be hundreds of thousands of names.
+    return "" if "\n" in name or "\r" in name else " ".join(_QUOTED.sub(r"\1", name).split())
 
 
 def _name_at_end(before: str) -> tuple[str, str]:

@@ -104,6 +104,20 @@ def test_refused_choice_is_said(owner, view) -> None:
     assert not Override.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "entered"),
+    [
+        *(("inviting_groups", text) for text in ("²", "٣", "9" * 30, "9" * 5_000, "x", "999999")),
+        *(("template", text) for text in ("reset_password", "gone", "\x00", "")),
+    ],
+)
+def test_group_or_template_that_there_is_none_of_is_refused(owner, view, option, entered) -> None:
+    answer = owner.post(_ADDRESS, {f"has_{option}": "1", f"value_{option}": [entered]})
+    assert answer.status_code == 422
+    assert "choose one of the values offered." in answer.content.decode()
+    assert not Override.objects.exists()
+
+
 def test_unchanged_values_write_nothing(owner, view) -> None:
     data = {f"inherit_{name}": "on" for name in Invitations.model_fields}
     answer = owner.post(_ADDRESS, data, follow=True)

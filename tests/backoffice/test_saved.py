@@ -41,10 +41,11 @@ def test_filter_and_order_are_kept_when_they_are_saved(owner, view) -> None:
 def test_what_was_typed_stays_when_a_filter_cannot_be_saved(owner, view, name, back, problem) -> None:
     save(owner, "Taken")
 
-    page = words(save(owner, name, back=back), 422)
+    page = words(save(owner, name, back=back, is_shared="1"), 422)
 
     assert problem in page
     assert f'value="{back}"' in page
+    assert 'name="is_shared" value="1" checked' in page
     assert SavedFilter.objects.count() == 1
 
 
@@ -69,6 +70,7 @@ def test_filter_is_seen_by_others_when_it_is_shared_and_changed_by_its_maker_alo
         owner.post(f"/staff/invitations/filters/{mine.pk}/", {"name": "Ours", "is_shared": "1"}), 422
     )
     assert "You have a filter “Ours” already" in page
+    assert page.count('name="is_shared" value="1" checked') == 2
     owner.post(f"/staff/invitations/filters/{mine.pk}/", {"name": "Renamed", "is_shared": "1"})
     owner.post(f"/staff/invitations/filters/{ours.pk}/", {"delete": "1"})
 

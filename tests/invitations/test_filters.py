@@ -77,8 +77,13 @@ def test_value_is_refused_when_it_cannot_be_filtered_by(name: str, text: str) ->
 
 
 def test_search_is_refused_when_too_little_of_the_address_is_given() -> None:
-    with pytest.raises(TooShortToSearch, match="three"):
-        Filter.from_query({"email": "ab"})
+    for text in ("ab", "e\u0301b"):
+        with pytest.raises(TooShortToSearch, match="three"):
+            Filter.from_query({"email": text})
+
+
+def test_search_finds_an_address_that_is_typed_as_it_is_shown() -> None:
+    assert Filter.from_query({"email": "Rene\u0301@Bücher.example"}).email == "rené@xn--bcher-kva.example"
 
 
 @given(st.dictionaries(st.sampled_from(sorted(EVERY)), st.text() | st.from_regex(r"[0-9-]{1,12}")))

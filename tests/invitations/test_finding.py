@@ -216,6 +216,40 @@ def test_page_goes_on_beside_a_row_that_has_gone_meanwhile(shop, backwards) -> N
         address.save()
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="counts the steps of SQLite's programs")
+@pytest.mark.parametrize(
+    ("query", "sort"), [({"status": "expired"}, Sort.ID), ({"delivery": "failed"}, Sort.EMAIL)]
+)
+def test_first_step_from_either_end_goes_no_further_on_sqlite(monkeypatch, query, sort) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 4096)
+    first = make.sent_invitation(make.customer(make.store_view()), now=NOW - datetime.timedelta(days=90))
+    shared = {"website_id": first.website_id, "store_view_id": first.store_view_id, "created_at": NOW}
+    rows = Invitation.objects.bulk_create(Invitation(**shared) for _ in range(3_000))
+    InvitationAddress.objects.bulk_create(
+        InvitationAddress(invitation=one, website_id=first.website_id, normalized=f"{one.pk:05}@one.example")
+        for one in rows
+    )
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "FIRST_STEP", 10)
+    monkeypatch.setattr(parts, "FURTHER_STEPS", ())
+    monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", ())
+    monkeypatch.setattr(parts, "FURTHER_STEPS_SCATTERED", ())
+    monkeypatch.setattr(finding, "GATHERED", 0)
+    # A website of one: nothing of it stands where the looking begins.
+    chosen = Filter.from_query(
+        {**query, **({"website": str(make.website().pk)} if "website" in query else {})}
+    )
+    steps: list[None] = []
+    connection.connection.set_progress_handler(lambda: steps.append(None), 1)
+    try:
+        for descending in (True, False):
+            found = Search(chosen, None, NOW).page(Order(sort, descending=descending), size=5)
+            assert len(found.ids) <= 1
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    assert 0 < len(steps) < 3_000
+
+
 def test_looking_for_what_is_not_there_ends_and_says_how_far_it_came(shop, monkeypatch) -> None:
     monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", 5)

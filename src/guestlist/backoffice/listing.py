@@ -27,6 +27,8 @@ from guestlist.stores.actors import Permission
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from guestlist.backoffice.access import Staff
+
 SIZE = 50
 _SAVED = 100
 """Most saved filters that are offered beside the list; the page of saved filters has all."""
@@ -74,19 +76,27 @@ def listing(request: HttpRequest) -> HttpResponse:
         "optional": columns.OPTIONAL,
         "saved": SavedFilter.objects.visible_to(staff.actor).order_by("name", "pk")[:_SAVED],
         "amount": _amount(search, shown),
-        "look_on": _look_on(shown, request.GET),
+        "look_on": _look_on(shown, order, request.GET),
         "is_empty": not (rows or chosen or problem or shown.looked_until)
         and not Invitation.objects.visible_to(staff.actor).exists(),
         "now": now,
-        "links": _links(shown, request.GET),
+        "links": _links(shown, order, request.GET),
         "back": request.GET.urlencode(),
-        "can_add": staff.may(Permission.ADD),
-        "can_discard": staff.may(Permission.DISCARD),
-        "can_send": staff.may(Permission.SEND) or staff.may(Permission.RESEND),
+        **_buttons(staff),
         "export": _export_query(chosen) if staff.may(Permission.EXPORT) else None,
         "is_fullwidth": "1",
     }
     return render(request, "backoffice/invitations.html", context)
+
+
+def _buttons(staff: Staff) -> dict[str, bool]:
+    """Return what this staff member may do with rows somewhere."""
+    return {
+        "can_add": staff.may(Permission.ADD),
+        "can_import": staff.may(Permission.IMPORT),
+        "can_discard": staff.may(Permission.DISCARD),
+        "can_send": staff.may(Permission.SEND) or staff.may(Permission.RESEND),
+    }
 
 
 def loaded(ids: Sequence[int]) -> list[Invitation]:
@@ -146,11 +156,11 @@ def _heading(column: Sort | None, label: Any, order: Order, query: Any) -> Headi
     return Heading(label, _query(query, sort=_named(turned)), direction)
 
 
-def _links(shown: Page, query: Any) -> dict[str, str | None]:  # noqa: ANN401 - a QueryDict
-    following = _query(query, after=places.written(shown.last)) if shown.has_after and shown.last else None
-    preceding = (
-        _query(query, before=places.written(shown.first)) if shown.has_before and shown.first else None
-    )
+def _links(shown: Page, order: Order, query: Any) -> dict[str, str | None]:  # noqa: ANN401 - a QueryDict
+    last = shown.last if shown.has_after else None
+    first = shown.first if shown.has_before else None
+    following = _query(query, after=places.written(last, order)) if last else None
+    preceding = _query(query, before=places.written(first, order)) if first else None
     return {
         "first": _query(query) if preceding else None,
         "preceding": preceding,
@@ -159,12 +169,12 @@ def _links(shown: Page, query: Any) -> dict[str, str | None]:  # noqa: ANN401 - 
     }
 
 
-def _look_on(shown: Page, query: Any) -> str | None:  # noqa: ANN401 - a QueryDict
+def _look_on(shown: Page, order: Order, query: Any) -> str | None:  # noqa: ANN401 - a QueryDict
     """Return the address of what was not looked through yet, None where all was."""
     if shown.looked_until is None:
         return None
     way = "before" if _LAST in query or "before" in query else "after"
-    return _query(query, **{way: places.written(shown.looked_until)})
+    return _query(query, **{way: places.written(shown.looked_until, order)})
 
 
 def _query(query: Any, **changes: str | None) -> str:  # noqa: ANN401 - a QueryDict

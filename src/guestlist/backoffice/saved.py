@@ -44,7 +44,7 @@ def filters(request: HttpRequest) -> HttpResponse:
         )
     except Refusal as refusal:
         # Nothing typed is lost: the form is shown again with it.
-        return _shown(request, {"problem": refusal, "back": back, "name": name}, status=422)
+        return _shown(request, _typed(request, refusal, back=back), status=422)
     messages.success(request, _("The filter is saved as “%(name)s”.") % {"name": kept.name})
     return HttpResponseRedirect(listing.address_of(back))
 
@@ -68,7 +68,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
             )
             messages.success(request, _("The filter “%(name)s” is saved.") % {"name": kept.name})
     except Refusal as refusal:
-        return _shown(request, {"problem": refusal, "changed": pk, "name": name}, status=422)
+        return _shown(request, _typed(request, refusal, changed=pk), status=422)
     return HttpResponseRedirect(reverse("admin:saved_filters"))
 
 
@@ -84,6 +84,12 @@ def choose_columns(request: HttpRequest) -> HttpResponse:
 def _user(request: HttpRequest) -> User:
     user: User = request.user  # type: ignore[assignment]  # behind admin_view
     return user
+
+
+def _typed(request: HttpRequest, refusal: Refusal, **which: Any) -> dict[str, Any]:  # noqa: ANN401 - an id, a query
+    """Return what was entered, to be shown with why it was refused."""
+    entered = {"name": request.POST.get("name", ""), "is_shared": "is_shared" in request.POST}
+    return {"problem": refusal, **entered, **which}
 
 
 def _shown(request: HttpRequest, extra: dict[str, Any] | None = None, *, status: int = 200) -> HttpResponse:

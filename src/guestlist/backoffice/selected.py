@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from guestlist.backoffice import access, announcing, detail, listing, paging
 from guestlist.backoffice.labels import REASONS
@@ -107,11 +107,14 @@ class NoGroup(Refusal):
     message = gettext_lazy("Choose a group.")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def selected(request: HttpRequest) -> HttpResponse:
     """Say what would happen to the selected invitations; once confirmed, do it and say what happened."""
     staff = access.of(request)
     staff.require(Permission.VIEW)
+    if request.method != "POST":
+        # Whoever had to sign in again in between comes here without what they had selected.
+        return HttpResponseRedirect(listing.address_of(""))
     wish = Wish.of(request)
     is_confirmed = "confirmed" in request.POST
     try:

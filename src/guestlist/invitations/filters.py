@@ -228,9 +228,10 @@ def _delivery(name: str, text: str) -> str:
 def _email(name: str, text: str) -> str:
     if "\x00" in text:
         raise _unusable(name, text.replace("\x00", ""))
-    if len(text) < MIN_EMAIL:
+    piece = addresses.piece(text[: addresses.MAX_LENGTH])[: addresses.MAX_LENGTH].rstrip()
+    if len(piece) < MIN_EMAIL:
         raise TooShortToSearch(field=name, value=text)
-    return text.lower()[:254]
+    return piece
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {

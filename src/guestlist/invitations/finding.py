@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from guestlist.invitations import blocks, filters, parts, pieces, selective, sorting
 from guestlist.invitations.lifecycle import Status
@@ -44,10 +46,24 @@ class Search:
     @property
     def matching(self) -> QuerySet[Invitation]:
         """All that match."""
-        visible = Invitation.objects.all()
+        return self.narrow(Invitation.objects.all())
+
+    def narrow(self, rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+        """Keep of some rows those that match."""
         if self.websites is not None:
-            visible = visible.filter(website__in=self.websites)
-        return self.chosen.apply(visible, now=self.now)
+            rows = rows.filter(website__in=self.websites)
+        return self.chosen.apply(rows, now=self.now)
+
+    def _narrow_on_the_way(self, rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+        """Keep the same, where another index than that of registering is gone along."""
+        chosen = self.chosen
+        if connection.vendor != "sqlite" or not chosen.has_registered_range:
+            return self.narrow(rows)
+        # As an expression, which no index has: SQLite does not know how many rows a range has, and would sort them all.
+        rows = rows.alias(registered=Coalesce(F("accepted_at"), F("accepted_at"))).filter(
+            filters.within("registered", chosen.registered_from, chosen.registered_to, self.now)
+        )
+        return replace(self, chosen=replace(chosen, registered_from=None, registered_to=None)).narrow(rows)
 
     def page(self, order: Order, *, start: Place | None = None, backwards: bool = False, size: int) -> Page:
         """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
@@ -78,7 +94,7 @@ class Search:
 
     def _walk(self, order: Order, start: Place | None, *, backwards: bool, size: int) -> Walk:
         return Walk(
-            self.matching,
+            self.narrow if order.sort == Sort.REGISTERED else self._narrow_on_the_way,
             self.parts(order),
             start,
             descending=order.descending,
@@ -98,7 +114,7 @@ class Search:
 
     def parts(self, order: Order) -> list[Part]:
         """Return the parts that the list has in an order, leaving out those that nothing in the filter can match."""
-        if self._asks_for_sent and self._bounds is None:
+        if self._asked == () or (self._asks_for_sent and self._bounds is None):
             return []
         if order.sort == Sort.ID:
             return [self._by_id(0, Q())]
@@ -218,14 +234,20 @@ class Search:
         return {"website": websites[0]} if websites is not None and len(websites) == 1 else {}
 
     def asked_websites(self) -> list[int] | None:
-        """Return the ids of the websites that are asked for, or may be seen; None for all."""
-        chosen = self.chosen
+        """Return the ids of the websites that are asked for and may be seen; None for all."""
+        return None if self._asked is None else list(self._asked)
+
+    @cached_property
+    def _asked(self) -> tuple[int, ...] | None:
+        chosen, named = self.chosen, self.websites
         if chosen.website is not None:
-            return [chosen.website]
-        if chosen.store_view is not None:
-            found = StoreView.objects.filter(pk=chosen.store_view).values_list("website", flat=True)
-            return list(found)
-        return None if self.websites is None else list(self.websites)
+            named = (chosen.website,)
+        elif chosen.store_view is not None:
+            named = StoreView.objects.filter(pk=chosen.store_view).values_list("website", flat=True)
+        if named is None:
+            return None
+        # Nothing is gone along that may not be seen: where that ends, and how long it takes, would tell of it.
+        return tuple(one for one in named if self.websites is None or one in self.websites)
 
     def gathered(self, most: int, *, with_email: bool = True) -> list[int] | None:
         """Return at most so many ids that have all that match among them; None where no condition leaves so few.

@@ -39,6 +39,10 @@ def candidates(search: Search, most: int, *, with_email: bool) -> Iterator[tuple
     """
     chosen = search.chosen
     yield from ((ids, chosen) for ids in _few(search))
+    if chosen.send is not None:
+        # By the outbox alone: looked up among the invitations, all mails of a large send would be read for the first few.
+        mails = Message.objects.of_send(chosen.send).filter(kind=MAIL_KIND).order_by()
+        yield mails.values_list("subject_id", flat=True), replace(chosen, send=None)
     piece = search.piece if with_email else None
     if piece is not None and (piece.about or 0) <= _UNSURE * most:
         yield piece.addresses().values_list("invitation", flat=True), replace(chosen, email=None)
@@ -50,8 +54,6 @@ def _few(search: Search) -> Iterator[Ids]:
     if chosen.id is not None:
         yield ids.filter(pk=chosen.id)
     yield from _of_people(search)
-    if chosen.send is not None:
-        yield ids.filter(filters.of_send(chosen.send))
     if chosen.delivery in WAITING:
         yield Message.objects.under_way(MAIL_KIND).values_list("subject_id", flat=True)
 
