@@ -1,6 +1,7 @@
 """What the command line hands on to whom."""
 
 import dataclasses
+import datetime
 import os
 import subprocess
 import sys
@@ -182,6 +183,27 @@ def test_export_writes_what_matches_to_a_file(tmp_path, capsys):
     assert cli.main(["export", "--website", "nowhere", "--output", str(tmp_path / "none.csv")]) == 1
     assert f"These exist: {view.website.code}." in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["guests.csv"]
+
+
+@pytest.mark.django_db
+def test_export_has_the_days_of_the_shop_that_is_asked_for(tmp_path):
+    here = make.store_view(make.website("alpha"))
+    tokyo = make.store_view(make.website("beta"), time_zone="Asia/Tokyo")
+    file = tmp_path / "guests.csv"
+    evening = datetime.datetime(2026, 3, 3, 23, 30, tzinfo=datetime.UTC)
+    sent = {one: make.sent_invitation(make.customer(one), now=evening) for one in (here, tokyo)}
+
+    def exported(*options):
+        assert cli.main(["export", *options, "--sent-from", "2026-03-04", "--output", str(file)]) == 0
+        return file.read_text(encoding="utf-8-sig")
+
+    of_first, of_tokyo = exported(), exported("--store-view", tokyo.code)
+
+    assert "2026-03-04 00:30:00" in of_first
+    assert f"Sent ({here.time_zone})" in of_first
+    assert sent[tokyo].address.typed in of_first
+    assert "2026-03-04 08:30:00" in of_tokyo
+    assert "Sent (Asia/Tokyo)" in exported("--website", "beta")
 
 
 def test_export_offers_every_field_of_the_filter():

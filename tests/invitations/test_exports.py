@@ -3,11 +3,13 @@
 import csv
 import datetime
 import io
+import itertools
 import logging
 import zipfile
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 
 from guestlist.invitations import exports, spreadsheets
 from guestlist.invitations.exports import Export
@@ -35,6 +37,7 @@ def rows(what: Export) -> list[dict[str, str]]:
         ("\n=1", "\n'=1"),
         ("Jan;=cmd|'/C calc'!A0;", "Jan;'=cmd|'/C calc'!A0;"),
         ("Jan,@SUM(A1)|-1", "Jan,'@SUM(A1)|'-1"),
+        ('Jan;"=1+1;x', "Jan;'\"=1+1;x"),
         ("a - b; c", "a - b; c"),
     ],
 )
@@ -44,6 +47,19 @@ def test_cell_is_no_formula_when_it_or_a_part_of_it_begins_like_one(text, harmle
 
     assert cell == harmless
     assert spreadsheets.plain(cell) == text
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_no_text_is_a_formula_wherever_a_spreadsheet_splits_the_file(delimiter) -> None:
+    texts = ["".join(some) for size in range(1, 6) for some in itertools.product('x";=,', repeat=size)]
+    file = b"".join(
+        spreadsheets.csv_file(["a", "b"], [[one, one] for one in texts], delimiter=delimiter)
+    ).decode("utf-8-sig")
+
+    for other in ",;\t|":
+        read = csv.reader(io.StringIO(file, newline=""), delimiter=other)
+        assert [row for row in read if any(cell.startswith("=") for cell in row)] == []
+    assert all(spreadsheets.plain(spreadsheets.harmless(one)) == one for one in texts)
 
 
 def test_workbook_has_text_numbers_and_moments_as_they_are(monkeypatch) -> None:
@@ -57,8 +73,18 @@ def test_workbook_has_text_numbers_and_moments_as_they_are(monkeypatch) -> None:
     assert ">'=cmd|' /C calc'!A0 &amp; &lt;b&gt;</t>" in first
     assert '<v>7</v></c><c s="1"><v>46145.7500000000</v></c><c/>' in first
     assert first.count("<row>") == 2_001
+    assert '<cols><col min="1" max="1" width="20" customWidth="1"/></cols><sheetData>' in first
     assert book.read("xl/worksheets/sheet2.xml").count(b"<row>") == 501
     assert b'name="Guests  all 2"' in book.read("xl/workbook.xml")
+
+
+@pytest.mark.django_db
+def test_cells_are_separated_as_a_spreadsheet_in_that_language_expects() -> None:
+    with translation.override("nl"):
+        dutch = exported(Export(Filter(), SYSTEM, make.NOW))
+
+    assert dutch.decode("utf-8-sig").startswith("ID;")
+    assert exported(Export(Filter(), SYSTEM, make.NOW)).decode("utf-8-sig").startswith("ID,")
 
 
 @pytest.mark.django_db

@@ -16,6 +16,7 @@ from guestlist.customers import grants
 from guestlist.customers.models import Grant, Role
 from guestlist.invitations import actions, figures
 from guestlist.invitations.actions import circumstances, converting, import_files, importing, tasks
+from guestlist.invitations.basis import NoBasis, Why
 from guestlist.invitations.imports import columns, files, results
 from guestlist.invitations.imports.plans import Plan, Run
 from guestlist.invitations.models import (
@@ -179,6 +180,7 @@ def test_import_does_what_typing_the_addresses_does(view, options) -> None:
             group=group,
             occasion=occasion,
             ready_at=LATER if options.get("is_sent") else None,
+            why=Why("consent") if options.get("is_sent") else Why(),
             again={"sent@example.com", "friend@example.com"} if options.get("again") else (),
             config=config,
             now=LATER,
@@ -247,8 +249,8 @@ def test_columns_say_who_invites_from_where_to_what(view) -> None:
     event = make.occasion(view.website, title="Autumn preview")
     vip = make.group("vip")
     data = (
-        "E-mail;Name;Last name;Language;Group;Event;Inviter;Message\r\n"
-        'a@x.nl;Noor;Jansen;nederlands;VIP;autumn  PREVIEW;;"Hi\nthere"\r\n'
+        "E-mail;Name;Last name;Language;Group;Event;Inviter;Message;Tussenvoegsel\r\n"
+        'a@x.nl;Noor;Jansen;nederlands;VIP;autumn  PREVIEW;;"Hi\nthere";van der\r\n'
         "b@x.nl;;;;;;emma@example.com;\r\nfriend@x.nl;;;;vip;;emma@example.com;\r\n"
         "emma@example.com;;;;;;EMMA@example.com;\r\n"
         "c@x.nl;;;fr;;;;\r\nd@x.nl;;;;gold;;;\r\ne@x.nl;;;;;Easter;;\r\nf@x.nl;;;;;;nobody@x.nl;\r\n"
@@ -276,7 +278,7 @@ def test_columns_say_who_invites_from_where_to_what(view) -> None:
     )
     (first,) = mine
     assert (first.store_view, first.group, first.occasion, first.staff_id) == (dutch, vip, event, actor.id)
-    assert (first.address.name, first.note.message) == ("Noor Jansen", "Hi\nthere")
+    assert (first.address.name, first.note.message) == ("Noor van der Jansen", "Hi\nthere")
     second, third = Invitation.objects.filter(inviter=hers).order_by("pk")
     assert (second.group, second.staff, second.note.message) == (None, None, "For all")
     assert third.group == vip
@@ -624,7 +626,8 @@ def test_of_somebodys_unused_files_the_oldest_goes(view) -> None:
     [
         ({"columns": {}}, importing.NoAddressColumn),
         ({"columns": {"email": 0, "name": 0}}, importing.ColumnUsedTwice),
-        ({"when": "now"}, importing.NoBasis),
+        ({"when": "now"}, NoBasis),
+        ({"when": "now", "basis": "whim"}, NoBasis),
     ],
 )
 def test_import_is_refused_when_it_cannot_be_meant(view, plan, refusal) -> None:

@@ -123,6 +123,7 @@ def test_reading_goes_on_from_any_record() -> None:
         (b"a\x00,b\nc,d\n", ["undecodable", ""]),
         (b"a," + b"x" * 300_000 + b"\nc,d\n", ["row_too_long", ""]),
         (b'a,"' + b"x\n" * 300, ["unclosed_quote", *[""] * 299]),
+        (b"a,b\rx,y\nc,d\n", ["unclosed_quote", ""]),
     ],
 )
 def test_one_bad_row_leaves_the_others_as_they_are(data, problems) -> None:
@@ -148,6 +149,11 @@ def test_columns_are_found_by_their_names_in_both_languages() -> None:
         Field.NAME: 1,
         Field.LAST_NAME: 2,
         Field.MESSAGE: 4,
+    }
+    assert columns.by_names(["Klantnr", "Aanhef", "Voornaam", "Tussenvoegsel", "Achternaam"]) == {
+        Field.NAME: 2,
+        Field.MIDDLE_NAME: 3,
+        Field.LAST_NAME: 4,
     }
     assert [columns.letter(one) for one in (0, 25, 26, 99)] == ["A", "Z", "AA", "CV"]
 

@@ -170,8 +170,14 @@ ROW = "<row><c t='inlineStr'><is><t>a@x.nl</t></is></c></row>"
         (workbook("<row><c t='s'><v>0</v></c></row>", strings="<si>" * 5_000), files.UnusableFile),
         (workbook("<row><c t='s'><v>²</v></c></row>"), files.UnusableFile),
         (workbook(f"<row r='{'9' * 5_000}'><c/></row>"), files.UnusableFile),
+        (workbook(ROW, prefix='<?xml version="1.0" encoding="rot13"?>'), files.UnusableFile),
+        (workbook(ROW, prefix=f"<!--{'x' * 3_000_000}-->"), files.UnusableFile),
+        (workbook(f"<row><c t='inlineStr'><is><t>{'x' * 3_000_000}</t></is></c></row>"), None),
     ],
-    ids=["bzip2", "lzma", "wordy", "sheets", "styles", "deep", "unread", "deep-strings", "digit", "digits"],
+    ids=[
+        *("bzip2", "lzma", "wordy", "sheets", "styles", "deep", "unread", "deep-strings", "digit", "digits"),
+        *("encoding", "endless", "long"),
+    ],
 )
 def test_workbook_is_refused_when_it_is_made_to_do_harm(file, refusal) -> None:
     if refusal is None:
@@ -240,6 +246,28 @@ def test_beginning_is_read_without_all_of_the_texts() -> None:
     assert 0 < len(found) < 5_000
     assert {row[0][:7] for _number, row in found} == {"text 3 "}
     assert {row[1] for _number, row in found} == {"…"}
+
+
+def test_beginning_ends_when_nothing_stands_in_it_for_long(monkeypatch) -> None:
+    monkeypatch.setattr(files, "MAX_BEGINNING", 100)
+
+    rows = [
+        row
+        for some in sources.beginning(workbooks.opened(workbook("<row/>" * 900 + ROW)).rows, most=5)
+        for row in some
+    ]
+
+    assert rows == [(number, []) for number in range(1, 101)]
+
+
+def test_beginning_of_wide_rows_is_no_longer_than_what_is_looked_at() -> None:
+    """One text in each of a hundred columns, a few bytes of the file, is 800 KB of lines in each row."""
+    cells = "<c t='s'><v>0</v></c>" * 100
+    file = workbook(f"<row>{cells}</row>" * 300, strings=f"<si><t>{'x' * 8_000}</t></si>")
+
+    rows = [row for some in sources.beginning(workbooks.opened(file).rows, most=201) for row in some]
+
+    assert len(rows) == 6
 
 
 def test_size_of_lines_is_counted_in_bytes() -> None:

@@ -240,7 +240,7 @@ def _add_check(commands: Commands) -> None:
     )
     ours = check.add_mutually_exclusive_group()
     ours.add_argument("--mail", action="store_true", help="look at DNS, keys and mail server of each sender")
-    ours.add_argument("--totals", action="store_true", help="prove that the totals of sends add up")
+    ours.add_argument("--totals", action="store_true", help="prove totals of sends and figures of orders")
     check.add_argument("--json", action="store_true", help="print what is found for programs")
     check.add_argument(
         "--website", default="", metavar="CODE", help="with --mail: this website's senders only"

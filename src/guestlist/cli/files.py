@@ -60,8 +60,8 @@ def add_import(commands: Commands, *, set_up: Callable[[], None]) -> None:
         default=[],
         metavar="FIELD=COLUMN",
         help=(
-            "which column has what, by its name or its letter: email, name, last_name, message, group, occasion, "
-            "store_view, inviter. May be repeated; what is not said is guessed from the names of the columns"
+            "which column has what, by its name or its letter: email, name, middle_name, last_name, message, group, "
+            "occasion, store_view, inviter. May be repeated; what is not said is guessed from the names of the columns"
         ),
     )
     taken.add_argument(

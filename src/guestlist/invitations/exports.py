@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
@@ -86,7 +87,7 @@ def export(*, what: Export, kind: str) -> Iterator[bytes]:
         raise TooManyForWorkbook
     rows = _told(_rows(what), what, kind)
     if kind == "csv":
-        return spreadsheets.csv_file(_names(what.now), rows)
+        return spreadsheets.csv_file(_names(what.now), rows, delimiter=_delimiter())
     return spreadsheets.xlsx_file(_names(what.now), rows, title=_("Invitations"))
 
 
@@ -107,6 +108,11 @@ def _told(rows: Iterable[list[Any]], what: Export, kind: str) -> Iterator[list[A
             "invitations exported actor=%s rows=%s format=%s %sfilter: %s",
             *(what.actor, number, kind, "" if is_whole else "broken off ", said),
         )
+
+
+def _delimiter() -> str:
+    """Return what a spreadsheet in the reader's language separates cells by: where numbers have a comma, not that."""
+    return ";" if get_format("DECIMAL_SEPARATOR") == "," else ","
 
 
 def _names(now: datetime.datetime) -> list[str]:
@@ -194,7 +200,7 @@ def _walked(search: Search) -> Iterator[list[int]]:
     order, place = Order(), None
     while True:
         walk = Walk(
-            search.matching, search.parts(order), place, descending=True, backwards=False, size=_AT_ONCE
+            search.narrow, search.parts(order), place, descending=True, backwards=False, size=_AT_ONCE
         )
         while not walk.is_done:
             walk.go(_STEP)

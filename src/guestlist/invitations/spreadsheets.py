@@ -23,15 +23,19 @@ CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 # At the beginning, and after what a spreadsheet may split a cell at: where lists have semicolons, Excel does so in a file
-# with commas, and the other way round. The full-width signs are formulas in Japanese.
+# with commas, and the other way round. A pair of quotation marks there is an empty text to it, and what follows is read on.
+# The full-width signs are formulas in Japanese.
 _SIGNS = "=+\\-@\t\r\0\uff1d\uff0b\uff0d\uff20"
-_FORMULA = re.compile(f"(^|[,;\\t|\\r\\n])(?=[ ]*[{_SIGNS}])")
-_MADE_HARMLESS = re.compile(f"(^|[,;\\t|\\r\\n])'(?=[ ]*[{_SIGNS}])")
+_BEFORE_SIGN = f'(?=[ "]*[{_SIGNS}])'
+_FORMULA = re.compile(rf"(^|[,;\t|\r\n]){_BEFORE_SIGN}")
+_MADE_HARMLESS = re.compile(rf"(^|[,;\t|\r\n])'{_BEFORE_SIGN}")
 # Characters that XML 1.0 has no way to write.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _EPOCH = datetime.datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's days have no zone
 _DAY = 86_400
+_WIDTH = 20
+"""Characters that a column shows at least."""
 
 
 def harmless(value: Any) -> Any:  # noqa: ANN401 - any cell's
@@ -71,13 +75,22 @@ def xlsx_file(names: Row, rows: Iterable[Row], *, title: str) -> Iterator[bytes]
             sheets += 1
             # Without zip64, which Excel does not read here: two gigabytes are more than a million rows have.
             with archive.open(f"xl/worksheets/sheet{sheets}.xml", "w") as sheet:
-                sheet.write(f"{_SHEET_HEAD}{_row(names)}".encode())
+                sheet.write(f"{_SHEET_HEAD}{_widths(names)}<sheetData>{_row(names)}".encode())
                 yield out.taken()
                 is_over = yield from _written(sheet, left, out)
                 sheet.write(b"</sheetData></worksheet>")
         for name, content in _parts(title, sheets).items():
             archive.writestr(name, content)
     yield out.taken()
+
+
+def _widths(names: Row) -> str:
+    """Return how wide the columns are: enough for their names and a moment, which is a row of # where it does not fit."""
+    columns = (
+        f'<col min="{number}" max="{number}" width="{max(len(str(name)) + 2, _WIDTH)}" customWidth="1"/>'
+        for number, name in enumerate(names, 1)
+    )
+    return f"<cols>{''.join(columns)}</cols>"
 
 
 def _written(sheet: IO[bytes], rows: Iterator[Row], out: _Passing) -> Generator[bytes, None, bool]:
@@ -148,7 +161,6 @@ _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 _SHEET_HEAD = (
     f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
     '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
-    "<sheetData>"
 )
 _STYLES = (
     f'{_XML}<styleSheet xmlns="{_MAIN}">'

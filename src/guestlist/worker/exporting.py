@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
+from django.db.models import F
 from django.utils import timezone, translation
 
 from guestlist.customers.models import CustomerGroup
@@ -37,7 +40,8 @@ def main(*, query: Mapping[str, str], kind: str, output: Path) -> int:
     with translation.override("en"):
         try:
             chosen = Filter.from_query(by_ids(query))
-            pieces = exports.export(what=Export(chosen, actor(), timezone.now()), kind=kind)
+            now = timezone.now().astimezone(_zone(chosen))
+            pieces = exports.export(what=Export(chosen, actor(), now), kind=kind)
             if str(output) == "-":
                 _pass_on(pieces)
             else:
@@ -47,6 +51,18 @@ def main(*, query: Mapping[str, str], kind: str, output: Path) -> int:
         except OSError as error:
             return fail(f"{output} cannot be written: {error.strerror or error}")
     return 0
+
+
+def _zone(chosen: Filter) -> datetime.tzinfo:
+    """Return where days begin: at the store view or website that is asked for, else where the staff site has them."""
+    views = StoreView.objects.order_by("website__name", "website", "pk")
+    if chosen.store_view is not None:
+        views = views.filter(pk=chosen.store_view)
+    else:
+        views = views.filter(website__default_store_view=F("pk"))
+        views = views if chosen.website is None else views.filter(website=chosen.website)
+    view = views.first()
+    return ZoneInfo(view.time_zone) if view else datetime.UTC
 
 
 def by_ids(query: Mapping[str, str]) -> dict[str, str]:

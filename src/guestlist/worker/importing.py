@@ -14,10 +14,11 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone, translation
 
 from guestlist.customers.models import CustomerGroup
+from guestlist.invitations import basis as grounds
 from guestlist.invitations.actions import import_files, importing, tasks
 from guestlist.invitations.imports import columns, results
 from guestlist.invitations.imports.columns import Field, Layout
-from guestlist.invitations.imports.plans import Basis, Plan, Run, When
+from guestlist.invitations.imports.plans import Plan, Run, When
 from guestlist.invitations.imports.verdicts import NEW
 from guestlist.invitations.models import ImportFile, Task, TaskState
 from guestlist.occasions.models import Occasion
@@ -133,8 +134,8 @@ class _Import:
             if occasion is None:
                 raise WrongOption(what=f"This website has no occasion {options.occasion}.")
         basis, _colon, text = options.why.partition(":")
-        if basis and basis not in Basis.values:
-            raise WrongOption(what=f"--why begins with one of {', '.join(Basis.values)}.")
+        if basis and basis not in grounds.Basis.values:
+            raise WrongOption(what=f"--why begins with one of {', '.join(grounds.Basis.values)}.")
         moment = self._moment(view)
         return Plan(
             layout=layout,
@@ -147,7 +148,7 @@ class _Import:
             ready_at=moment,
             again=options.again,
             basis=basis,
-            basis_text=text.strip()[:300],
+            basis_text=text.strip()[: grounds.LONGEST],
         )
 
     def _moment(self, view: StoreView) -> datetime.datetime | None:

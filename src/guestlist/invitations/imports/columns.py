@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.invitations.imports import records
-from guestlist.invitations.imports.files import MAX_COLUMNS, EmptyFile, TooManyColumns
+from guestlist.invitations.imports.files import (
+    MAX_BEGINNING,
+    MAX_COLUMNS,
+    EmptyFile,
+    TooManyColumns,
+    UnusableFile,
+)
 from guestlist.invitations.imports.records import Records
 
 if TYPE_CHECKING:
@@ -30,6 +37,7 @@ class Field(models.TextChoices):
 
     EMAIL = "email", _("Email")
     NAME = "name", _("Name")
+    MIDDLE_NAME = "middle_name", _("Middle name")
     LAST_NAME = "last_name", _("Last name")
     MESSAGE = "message", _("Message")
     GROUP = "group", _("Invitee group")
@@ -45,8 +53,10 @@ _NAMES = {
     ),
     Field.NAME: (
         *("name", "fullname", "firstname", "givenname", "naam", "volledigenaam", "voornaam", "roepnaam"),
-        *("naamgenodigde", "inviteename"),
+        *("naamgenodigde", "inviteename", "contact", "contactperson", "contactpersoon"),
+        *("customername", "naamklant", "klantnaam", "voornamen", "voorletters", "initialen"),
     ),
+    Field.MIDDLE_NAME: ("middlename", "tussenvoegsel", "tussenvoegsels", "tussenv", "voorvoegsel", "tv"),
     Field.LAST_NAME: ("lastname", "surname", "familyname", "achternaam", "familienaam"),
     Field.MESSAGE: (
         "message",
@@ -57,7 +67,15 @@ _NAMES = {
         "boodschap",
         "tekst",
     ),
-    Field.GROUP: ("group", "customergroup", "inviteegroup", "groep", "klantgroep", "groepvandegenodigde"),
+    Field.GROUP: (
+        "group",
+        "customergroup",
+        "inviteegroup",
+        "groep",
+        "klantgroep",
+        "groepklant",
+        "groepvandegenodigde",
+    ),
     Field.OCCASION: ("occasion", "event", "sale", "privatesale", "gelegenheid", "evenement", "actie"),
     Field.STORE_VIEW: (
         *("storeview", "store", "shop", "language", "locale", "lang", "winkelweergave", "winkel", "taal"),
@@ -104,6 +122,7 @@ def sample(file: ImportFile, layout: Layout, *, most: int = SHOWN) -> Sample:
     """Return the beginning of a file, read so.
 
     :raises EmptyFile: when there is no row.
+    :raises UnusableFile: when there is none for so long that nobody looks further.
     :raises TooManyColumns: when a row has more columns than are taken.
     """
     rows = _first_rows(file, layout.encoding, layout.delimiter, most + 1)
@@ -172,15 +191,17 @@ def letter(number: int) -> str:
 
 def _first_rows(file: ImportFile, encoding: str, delimiter: str, most: int) -> list[list[str]]:
     rows: list[list[str]] = []
-    for record in Records(records.stored(file.pk), encoding=encoding, delimiter=delimiter):
+    source = Records(records.stored(file.pk), encoding=encoding, delimiter=delimiter)
+    # Somebody waits for it, and a quotation mark that is open at the end of each line is looked for a hundred lines on.
+    for record in islice(source, MAX_BEGINNING):
         if len(record.cells) > MAX_COLUMNS or (record.problem == records.TOO_LONG and not rows):
             raise TooManyColumns(columns=MAX_COLUMNS)
         if any(one.strip() for one in record.cells):
             rows.append(record.cells)
-        if len(rows) >= most:
+        if len(rows) >= most or source.effort > records.EFFORT:
             break
     if not rows:
-        raise EmptyFile
+        raise UnusableFile if next(iter(source), None) else EmptyFile
     return rows
 
 

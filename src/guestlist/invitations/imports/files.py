@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 200 * 1024 * 1024
 MAX_ROWS = 2_000_000
 MAX_COLUMNS = 100
+MAX_BEGINNING = 20_000
+"""Rows that are gone through while somebody waits, until enough have something in them."""
 UTF_8, WINDOWS = "utf-8", "cp1252"
 ENCODINGS = {UTF_8: "UTF-8", WINDOWS: "Windows-1252"}
 """What the lines of a kept file can be in, each with its name; UTF-16 and workbooks are kept as UTF-8."""

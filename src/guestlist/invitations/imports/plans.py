@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
+from guestlist.invitations.basis import Why
 from guestlist.invitations.imports.columns import Layout
 
 if TYPE_CHECKING:
@@ -23,16 +23,6 @@ class When(models.TextChoices):
     NOW = "now", _("Send now")
     LATER = "later", _("Send later")
     KEEP = "keep", _("Do not send yet: keep as Not Sent")
-
-
-class Basis(models.TextChoices):
-    """Why people may be mailed whom no customer invites (GDPR article 6; e-privacy directive, article 13)."""
-
-    CONSENT = "consent", pgettext_lazy("basis", "They agreed to it")
-    CUSTOMER = "customer", pgettext_lazy("basis", "They bought something similar from us")
-    ASKED = "asked", pgettext_lazy("basis", "They asked for it")
-    PUBLISHED = "published", pgettext_lazy("basis", "It is a published business address")
-    OTHER = "other", pgettext_lazy("basis", "Another reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +49,11 @@ class Plan:
     def is_sent(self) -> bool:
         """Whether mail leaves at all."""
         return self.when != When.KEEP
+
+    @property
+    def why(self) -> Why:
+        """Why these people may be mailed."""
+        return Why(self.basis, self.basis_text)
 
     def as_settings(self) -> dict[str, Any]:
         """Return it as JSON that :meth:`from_settings` reads."""

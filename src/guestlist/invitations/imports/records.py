@@ -25,8 +25,10 @@ UNREADABLE, UNCLOSED, TOO_LONG, TOO_MANY_CELLS = (
 """What is wrong with a record that cannot be used, by the verdict that it gets."""
 _LONGEST = 128 * 1024
 """Characters of a record that are read; longer ones are refused."""
-_EFFORT = 4 * 1024 * 1024
+EFFORT = 4 * 1024 * 1024
 """Bytes that are read for a piece of records: as many as some ten thousand people have."""
+_LINE = 64
+"""Bytes that a line counts for besides its own: to go on to the next one takes as long as to read so many."""
 _MOST_LINES = 100
 """Lines of a record: more are a quotation mark that nobody closed."""
 
@@ -88,7 +90,7 @@ class Records:
 
     def some(self, most: int) -> list[Record]:
         """Return the next records: so many, or fewer where they take more reading than records do."""
-        end, found = self.effort + _EFFORT, []
+        end, found = self.effort + EFFORT, []
         for record in self:
             found.append(record)
             if len(found) >= most or self.effort > end:
@@ -106,7 +108,7 @@ class Records:
                 return
             self._taken.append(line)
             self._length += len(line[0])
-            self.effort += len(line[0])
+            self.effort += len(line[0]) + _LINE
             if self._length > _LONGEST or len(self._taken) > _MOST_LINES:
                 raise _TooMuchError
             try:
@@ -154,7 +156,9 @@ class Records:
         self.byte += length
         problem = TOO_LONG if len(first) > _LONGEST else UNCLOSED
         text = first[:_LONGEST].decode(self._encoding, "replace").strip("\r\n")
-        cells = next(csv.reader([text.replace('"', "")], delimiter=self._delimiter), [])
+        # A carriage return within a line is what the reader stops at, too.
+        text = text.replace('"', "").replace("\r", " ")
+        cells = next(csv.reader([text], delimiter=self._delimiter), [])
         return Record(self.number, cells, problem)
 
 

@@ -137,7 +137,8 @@ class Interpreter:
             number = columns.get(field)
             return plain(cells[number].strip()) if number is not None and number < len(cells) else ""
 
-        typed, name = _entered(cell(Field.EMAIL), cell(Field.NAME), cell(Field.LAST_NAME))
+        names = " ".join(filter(None, map(cell, (Field.NAME, Field.MIDDLE_NAME, Field.LAST_NAME))))
+        typed, name = _entered(cell(Field.EMAIL), names)
         verdict, normal, hashed = NEW, "", None
         named = self._view(cell(Field.STORE_VIEW))
         # Also of a row that is refused for something else: it is read where its website may be.
@@ -224,9 +225,8 @@ class Interpreter:
         return found
 
 
-def _entered(text: str, first: str, last: str) -> tuple[str, str]:
+def _entered(text: str, name: str) -> tuple[str, str]:
     """Return address and name, also of a cell that has both: ``Name <address>``."""
-    name = f"{first} {last}".strip()
     if "<" in text and len(text) <= _MOST_ENTERED:
         entries = mailbox.split_named(text)
         if len(entries) == 1:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections import OrderedDict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from guestlist.invitations.imports import files
 from guestlist.invitations.imports.files import FileTooLarge
+from guestlist.invitations.imports.records import EFFORT
 from guestlist.invitations.models import ImportPart
 from guestlist.invitations.models.imports import PART
 
@@ -100,14 +102,14 @@ def _taken(buffer: io.StringIO, lines: files.Lines) -> bytes:
 
 
 def beginning(pieces: Iterable[Rows], *, most: int) -> Iterator[Rows]:
-    """Yield the first rows, until so many have something in them."""
-    filled = 0
-    for rows in pieces:
-        for row in rows:
-            yield [row]
-            filled += any(cell.strip() for cell in row[1])
-            if filled >= most:
-                return
+    """Yield the first rows, until so many have something in them, or they come to more than anybody looks at."""
+    filled = length = 0
+    for looked_at, row in enumerate(chain.from_iterable(pieces), start=1):
+        yield [row]
+        filled += any(cell.strip() for cell in row[1])
+        length += sum(map(len, row[1]))
+        if filled >= most or looked_at >= files.MAX_BEGINNING or length > EFFORT:
+            return
 
 
 def parts(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -30,6 +30,8 @@ _MAX_DIRECTORY = 2 * 1024 * 1024
 _MAX_LINKS, _MAX_STYLES = 1024 * 1024, 8 * 1024 * 1024
 """Bytes of the parts that are kept whole: the list of sheets and the links; the styles."""
 MAX_SHEETS = 200
+_MAX_TAG = 1024 * 1024
+"""Bytes of XML without an end: a tag or a comment is held whole until it has one."""
 _AT_ONCE = 32 * 1024
 """Bytes of XML whose rows are held at a time: in each twenty of them there can be a text of thousands."""
 _ENCRYPTED = 0x1
@@ -42,7 +44,7 @@ _DAMAGED = (
     struct.error,
     OSError,
     EOFError,
-    KeyError,
+    LookupError,  # an encoding that there is none of, as well
     ValueError,
     ArithmeticError,
     NotImplementedError,
@@ -181,13 +183,16 @@ class _Archive:
         parser.StartElementHandler = lambda tag, found: _begin(parser, reading, tag, found)
         parser.CharacterDataHandler = reading.text
         parser.StartDoctypeDeclHandler = _refuse  # no workbook has one; those that do want entities to grow
-        left = most
+        left, given = most, 0
         try:
             if self.archive.getinfo(name).compress_type not in _WAYS:
                 raise UnusableFile
             with self.archive.open(name) as part:
                 while piece := part.read(_AT_ONCE):
                     parser.Parse(piece, False)  # noqa: FBT003 - expat's own
+                    given += len(piece)
+                    if given - parser.CurrentByteIndex > _MAX_TAG:
+                        raise UnusableFile
                     yield
                     self.beat()
                     left -= len(piece)

@@ -34,7 +34,8 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _REFERENCE = re.compile(r"([A-Z]{1,3})")
 _DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 """The built-in formats of numbers that show a day or a time (ECMA-376, part 1, 18.8.30)."""
-_OF_DATES = re.compile(r"(?:\"[^\"]*\"|\\.|\[[^\]]*\]|_.|\*.)|([ymdhs])", re.IGNORECASE)
+# What is not closed goes on to the end: else each of 255 brackets is looked for the end of.
+_OF_DATES = re.compile(r"(?:\"[^\"]*(?:\"|$)|\\.|\[[^\]]*(?:\]|$)|_.|\*.)|([ymdhs])", re.IGNORECASE)
 _SINCE_1900, _SINCE_1904 = datetime.datetime(1899, 12, 30), datetime.datetime(1904, 1, 1)  # noqa: DTZ001 - no zone
 _LAST_DAY = 2_958_466
 _NO_LEAP_DAY = 60
