@@ -5,14 +5,14 @@ from datetime import datetime
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from guestlist.customers import grants
 from guestlist.customers.models import Customer
 from guestlist.demo import seed
-from guestlist.demo.models import CapturedMail, Planting
-from guestlist.invitations import figures
+from guestlist.demo.models import CapturedMail, OrderLine, Planting
+from guestlist.invitations import figures, recounting
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import Delivery, EventKind, FiguresDay, Invitation, InvitationEvent
 from guestlist.mail import config as mail_config
@@ -41,7 +41,7 @@ def test_every_delivery_is_there_when_planted(shop):
 
 
 def test_every_kind_of_event_is_there_when_planted(shop):
-    later = {EventKind.ORDER_REVERSED, EventKind.ERASED}
+    later = {EventKind.ERASED}
     later.add(EventKind.HANDED_OVER)  # only for what ended while its mail was under way
     assert set(InvitationEvent.objects.values_list("kind", flat=True)) >= set(EventKind) - later
 
@@ -75,7 +75,19 @@ def test_figures_agree_with_the_rows(shop):
     accepted = Invitation.objects.filter(status=Status.ACCEPTED)
     assert counted[figures.CREATED] == Invitation.objects.count()
     assert counted[figures.ACCEPTED] == accepted.count()
-    assert counted[figures.ORDERS] == Order.objects.filter(customer__in=accepted.values("invitee")).count()
+    theirs = Order.objects.filter(customer__in=accepted.values("invitee"), cancelled_at=None)
+    assert counted[figures.ORDERS] == theirs.count()
+    assert counted[figures.PURCHASED] == theirs.values("customer").distinct().count()
+    assert recounting.audit().adds_up
+
+
+def test_orders_were_canceled_and_partly_sent_back_when_planted(shop):
+    assert Order.objects.exclude(cancelled_at=None).count() == 2
+    refunded = Order.objects.filter(refunded__gt=0, refunded__lt=F("total"))
+    assert {one.customer.email for one in refunded} == {"wholesale@example.com", "marit.dekker@example.org"}
+    for one in refunded:
+        lines = OrderLine.objects.filter(order=one)
+        assert one.refunded == sum(line.returned * line.price for line in lines)
 
 
 def test_there_are_sends_to_look_at_when_planted(shop):

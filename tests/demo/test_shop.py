@@ -139,6 +139,70 @@ def test_order_is_hidden_when_it_is_somebody_elses(shop, sign_in):
     assert Client().get(f"/orders/{order.public_id}/").status_code == 404
 
 
+def _bought(client: Client) -> Order:
+    client.post("/cart/change/", {"product": "mok-duinen", "add": "2"})
+    client.post("/cart/change/", {"product": "schaal-getij", "add": "1"})
+    client.post("/checkout/", {"once": _once(client)})
+    return Order.objects.latest("pk")
+
+
+def test_order_is_canceled_when_its_customer_says_so(shop, sign_in):
+    client = sign_in("customer@example.com")
+    order = _bought(client)
+    page = f"/orders/{order.public_id}/"
+    assert "Dank je wel" in client.get(page).content.decode()
+
+    client.post(f"{page}cancel/")
+    answer = client.post(f"{page}cancel/", follow=True).content.decode()
+
+    assert "is geannuleerd" in answer
+    assert "Bestelling annuleren" not in answer
+    order.refresh_from_db()
+    assert order.cancelled_at is not None
+    assert "geannuleerd" in client.get("/orders/").content.decode()
+    late = client.post(f"{page}return/", {f"line-{OrderLine.objects.latest('pk').pk}": "1"}, follow=True)
+    assert "niets terug te sturen" in late.content.decode()
+    order.refresh_from_db()
+    assert order.refunded == 0
+
+
+def test_money_comes_back_when_pieces_do(shop, sign_in):
+    client = sign_in("customer@example.com")
+    order = _bought(client)
+    mug, bowl = OrderLine.objects.filter(order=order).order_by("pk")
+    page = f"/orders/{order.public_id}/"
+
+    def sent_back(**lines: object) -> int:
+        client.post(f"{page}return/", {f"line-{pk}": number for pk, number in lines.items()})
+        order.refresh_from_db()
+        return order.refunded
+
+    assert sent_back() == 0
+    assert sent_back(**{str(mug.pk): 1}) == mug.price
+    # The same form once more, and one that knows of less.
+    assert sent_back(**{str(mug.pk): 1}) == mug.price
+    assert sent_back(**{str(mug.pk): 0, str(bowl.pk): 1}) == mug.price + bowl.price
+    assert sent_back(**{str(mug.pk): 99, "9999": 5}) == order.total
+    shown = client.get(page).content.decode()
+    assert "2 teruggestuurd" in shown
+    assert "Iets terugsturen" not in shown
+
+
+def test_orders_are_ones_own(shop, sign_in):
+    order = Order.objects.filter(customer__email="wholesale@example.com").latest("pk")
+    before = Order.objects.filter(pk=order.pk).values().get()
+    stranger = sign_in("customer@example.com")
+
+    for what in ("cancel", "return"):
+        assert stranger.post(f"/orders/{order.public_id}/{what}/").status_code == 404
+        assert Client().post(f"/orders/{order.public_id}/{what}/").status_code == 404
+        assert stranger.get(f"/orders/{order.public_id}/{what}/").status_code == 405
+    assert order.number not in stranger.get("/orders/").content.decode()
+    assert order.number in sign_in("wholesale@example.com").get("/orders/").content.decode()
+    assert Client().get("/orders/").headers["Location"] == "/account/login/?next=%2Forders%2F"
+    assert Order.objects.filter(pk=order.pk).values().get() == before
+
+
 def test_price_depends_on_the_group(shop):
     view = StoreView.objects.get(code="klei_nl")
     mug = catalog.find(view, "mok-duinen")

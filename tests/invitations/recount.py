@@ -2,6 +2,7 @@
 
 import datetime
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Sum
@@ -17,6 +18,9 @@ from guestlist.invitations.models import (
     Invitation,
     InvitationEvent,
 )
+from guestlist.orders.models import Order
+
+NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 type Figures = Counter[tuple[int, str, datetime.date, str, str]]
 
@@ -32,7 +36,7 @@ def from_history() -> Figures:
         day = moves.local_day(one.store_view, event.at)
         for measure, amount, currency in _of(event, one.pk in seen_sent):
             counted[one.store_view_id, Basis.EVENT, day, measure, currency] += amount
-            if measure.startswith(("sent_", "orders", "revenue")):
+            if measure.startswith("sent_"):
                 kept[one.pk][measure, currency] += amount
         if event.target == Status.SENT:
             seen_sent.add(one.pk)
@@ -43,14 +47,43 @@ def from_history() -> Figures:
                 kept[one.pk][f"{one.status}.{one.reason}", ""] += 1
             for (measure, currency), amount in kept[one.pk].items():
                 counted[one.store_view_id, Basis.SENT, one.sent_day, measure, currency] += amount
+    counted.update(of_orders(rows.values()))
     return _told(counted)
+
+
+def of_orders(invitations: Iterable[Invitation]) -> Figures:
+    """Count orders as they stand now, each for the first invitation that its customer accepted, if that was before."""
+    counted: Figures = Counter()
+    accepted: dict[int | None, Invitation] = {}
+    for one in sorted(invitations, key=lambda one: (one.accepted_at or NEVER, one.pk), reverse=True):
+        if one.status == Status.ACCEPTED:
+            accepted[one.invitee_id] = one
+    seen: set[tuple[int, str]] = set()
+    for order in Order.objects.select_related("attribution").order_by("placed_at", "pk"):
+        invitation = accepted.get(order.customer_id)
+        if invitation is None or order.placed_at < (invitation.accepted_at or NEVER):
+            continue
+        view = invitation.store_view_id
+        if order.cancelled_at is not None:
+            # One that was over before it could count never did.
+            figures = [("orders_cancelled", "", int(hasattr(order, "attribution")))]
+        else:
+            figures = [("orders", "", 1), ("revenue", order.currency, order.total - order.refunded)]
+            for measure in ["purchased"] + ["purchased_in_view"] * (order.store_view_id == view):
+                if (invitation.pk, measure) not in seen:
+                    seen.add((invitation.pk, measure))
+                    figures.append((f"{measure}.{invitation.reason}", "", 1))
+        for measure, currency, amount in figures:
+            day = moves.local_day(invitation.store_view, order.placed_at)
+            counted[view, Basis.EVENT, day, measure, currency] += amount
+            if invitation.sent_day is not None:
+                counted[view, Basis.SENT, invitation.sent_day, measure, currency] += amount
+    return counted
 
 
 def _of(event: InvitationEvent, sent_before: bool) -> list[tuple[str, int, str]]:
     if event.kind == EventKind.CREATED:
         return [("created", 1, "")]
-    if event.kind == EventKind.ORDER_ATTRIBUTED:
-        return [("orders", 1, ""), ("revenue", event.detail["total"], event.detail["currency"])]
     if event.target == Status.SENT and not sent_before:
         return [("sent_shared" if event.reason == Reason.SHARED else "sent_mailed", 1, "")]
     if event.target in {Status.ACCEPTED, Status.DISCARDED}:

@@ -4,6 +4,7 @@ import pytest
 
 from guestlist.invitations import actions as invitations
 from guestlist.invitations.actions import Sent
+from guestlist.invitations.basis import Why
 from guestlist.invitations.models import Invitation
 from guestlist.mail import suppression
 from guestlist.mail.config import Delivery
@@ -56,6 +57,7 @@ def test_one_send_is_made_when_the_same_form_is_sent_twice_at_once() -> None:
             store_view=view,
             addresses=[f"friend{number}@example.com" for number in range(MANY)],
             ready_at=make.NOW,
+            why=Why("consent"),
             config=make.options(),
             delivery=Delivery(),
             now=make.NOW,

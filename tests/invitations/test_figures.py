@@ -76,6 +76,11 @@ def test_orders_count_for_both_days_when_an_invited_customer_buys() -> None:
     for basis, day in ((Basis.SENT, DAY), (Basis.EVENT, LATER.date())):
         totals = told(basis, start=day, end=day)
         assert (totals["orders", ""], totals["revenue", "EUR"]) == (2, 1550)
+        counted = figures.by_day(
+            store_view_ids=[one.store_view_id], measures=[figures.ORDERS, figures.REVENUE], start=day, end=day
+        )
+        # Days know no currencies, so they leave out what has one.
+        assert counted == ({(day, "orders"): 2} if basis == Basis.EVENT else {})
     with pytest.raises(OrderNumberReused):
         invitations.record_order(
             store_view=one.store_view, customer=customer, number="2", currency="EUR", total=1, now=LATER
@@ -85,7 +90,7 @@ def test_orders_count_for_both_days_when_an_invited_customer_buys() -> None:
 def test_nothing_counts_when_the_buyer_was_not_invited() -> None:
     customer = make.customer()
 
-    order = invitations.record_order(
+    told_of = invitations.record_order(
         store_view=customer.store_view,
         customer=customer,
         number="1",
@@ -94,7 +99,7 @@ def test_nothing_counts_when_the_buyer_was_not_invited() -> None:
         now=make.NOW,
     )
 
-    assert order.total == 500
+    assert told_of.order.total == 500
     assert not FiguresDelta.objects.exists()
 
 

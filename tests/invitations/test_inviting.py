@@ -10,6 +10,7 @@ from guestlist import addresses
 from guestlist.customers.models import Customer
 from guestlist.invitations import actions as invitations
 from guestlist.invitations import rules
+from guestlist.invitations.basis import NoBasis, Why
 from guestlist.invitations.lifecycle import MoveNotAllowed, Status
 from guestlist.invitations.models import Invitation, InvitationEvent, InvitationNote
 from guestlist.mail import actions as mail
@@ -44,6 +45,7 @@ def add(view: StoreView, *pasted: str, **values) -> list[invitations.Verdict]:
         occasion=values.pop("occasion", None),
         again=values.pop("again", ()),
         ready_at=values.pop("ready_at", make.NOW),
+        why=values.pop("why", Why("consent")),
         config=make.options(**values),
         now=make.NOW,
     )
@@ -437,6 +439,17 @@ def test_staff_are_refused_when_they_may_not_add_or_send_there() -> None:
         with pytest.raises(NotPermitted):
             add(view, "friend@example.com", actor=actor)
     assert nothing_was_made()
+
+
+def test_nobody_is_mailed_when_staff_do_not_say_why() -> None:
+    view = make.store_view()
+    for why in (Why(), Why("whim", "because")):
+        with pytest.raises(NoBasis):
+            add(view, "friend@example.com", why=why)
+    assert nothing_was_made()
+
+    add(view, "kept@example.com", why=Why(), ready_at=None)
+    assert Invitation.objects.get().delivery == ""
 
 
 def test_staff_may_keep_but_not_send_when_their_role_cannot_send() -> None:

@@ -20,9 +20,11 @@ from hypothesis.stateful import (
 from guestlist.customers.models import Customer
 from guestlist.invitations import actions as invitations
 from guestlist.invitations import figures
+from guestlist.invitations.basis import Why
 from guestlist.invitations.models import Basis, Credit, Invitation
 from guestlist.mail.kinds import Verdict
 from guestlist.mail.models import Message
+from guestlist.orders.models import Order
 from guestlist.refusal import Refusal
 from tests import make
 from tests.invitations import recount
@@ -170,6 +172,7 @@ class Life(RuleBasedStateMachine):
             store_view=self.view,
             addresses=[address],
             ready_at=None if keep else now,
+            why=Why("asked"),
             again=[address] if again else [],
             config=self.options,
             now=now,
@@ -213,7 +216,7 @@ class Life(RuleBasedStateMachine):
         elif one.address in self.world.customers:
             expected = "already_customer"
         elif one.address in self.world.suppressed:
-            expected = "not_mailable"
+            expected = "suppressed" if by_staff else "not_mailable"
         actor = self.staff if by_staff else make.by(self.inviters[one.inviter or 0])
         self.attempt(
             expected,
@@ -345,7 +348,7 @@ class Life(RuleBasedStateMachine):
         self.world.customers.add(address)
 
     @precondition(lambda self: self.world.customers)
-    @rule(total=st.integers(0, 10_000))
+    @rule(total=st.integers(1, 10_000))
     def buy(self, total: int) -> None:
         customer = Customer.objects.filter(email__in=self.world.customers).latest("pk")
         self.orders += 1
@@ -357,6 +360,15 @@ class Life(RuleBasedStateMachine):
             total=total,
             now=self.tick(),
         )
+
+    @precondition(lambda self: self.orders)
+    @rule(number=which, so_far=st.integers(0, 5_000))
+    def give_back(self, number: int, so_far: int) -> None:
+        order = Order.objects.order_by("-pk")[number % self.orders]
+        if so_far == 0:
+            make.cancel(order, now=self.tick())
+        elif order.refunded <= so_far <= order.total:
+            make.refund(order, so_far, now=self.tick())
 
     @rule(days=st.sampled_from([1, LIFETIME + 1]))
     def time_passes(self, days: int) -> None:

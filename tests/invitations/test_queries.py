@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from guestlist.invitations import actions as invitations
+from guestlist.invitations.basis import Why
 from guestlist.invitations.emails import KINDS
 from guestlist.invitations.models import Invitation
 from guestlist.mail.kinds import Outcome, Verdict
@@ -63,6 +64,7 @@ def test_adding_takes_the_same_queries_when_fifty_are_added() -> None:
             store_view=view,
             addresses=[f"friend{count}of{number}@example.com" for number in range(count)],
             ready_at=make.NOW,
+            why=Why("consent"),
             config=make.options(),
             now=make.NOW,
         )

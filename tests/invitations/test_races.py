@@ -11,11 +11,13 @@ from django.db import IntegrityError, connection
 from guestlist import addresses
 from guestlist.customers.models import Customer, User
 from guestlist.invitations import actions as invitations
-from guestlist.invitations import figures
-from guestlist.invitations.actions import AddressTaken, AlreadyOnItsWay
+from guestlist.invitations import figures, recounting
+from guestlist.invitations.actions import AddressTaken, AlreadyOnItsWay, earlier
+from guestlist.invitations.basis import Why
 from guestlist.invitations.lifecycle import MoveNotAllowed, Status
 from guestlist.invitations.models import (
     WAITING,
+    AttributedOrder,
     Basis,
     Channel,
     Credit,
@@ -100,6 +102,7 @@ def test_one_invitation_is_made_when_staff_add_the_same_addresses_at_once() -> N
             store_view=view,
             addresses=form,
             ready_at=make.NOW,
+            why=Why("consent"),
             config=make.options(),
             now=make.NOW,
         )
@@ -301,6 +304,85 @@ def test_one_order_is_recorded_when_the_shop_tells_it_twice_at_once() -> None:
     assert figures_are_exact()
 
 
+def test_orders_count_once_when_they_are_placed_canceled_and_refunded_at_once() -> None:
+    customer = make.registered(make.sent_invitation()).customer
+    assert customer is not None
+    for number in range(ROUNDS):
+        first, second = make.order(customer), make.order(customer)
+
+        results = races.together(
+            partial(make.cancel, first),
+            partial(make.cancel, first),
+            partial(make.refund, first, 500),
+            partial(make.refund, second, 250),
+            partial(make.refund, second, 250),
+            partial(make.order, customer, number=f"again{number}"),
+            partial(make.order, customer, number=f"again{number}"),
+        )
+
+        assert outcomes(results) == {"done": 7}
+        assert recounting.audit().adds_up
+        assert figures_are_exact()
+    assert Order.objects.count() == 3 * ROUNDS
+    reversed_ones = InvitationEvent.objects.filter(kind=EventKind.ORDER_REVERSED)
+    assert reversed_ones.count() == 3 * ROUNDS
+
+
+def test_earlier_orders_count_once_when_workers_and_the_shop_meet_them_at_once() -> None:
+    customer = make.registered(make.sent_invitation()).customer
+    assert customer is not None
+    first, second, _third = (make.order(customer) for _number in range(3))
+    make.orders_of_an_earlier_release()
+
+    results: list[object] = races.together(
+        earlier.catch_up,
+        earlier.catch_up,
+        partial(make.cancel, first),
+        partial(make.refund, second, 250),
+        partial(make.order, customer),
+    )
+
+    assert outcomes(results) == {"done": 5}
+    assert AttributedOrder.objects.count() == 4
+    assert recounting.audit().adds_up
+    assert figures_are_exact()
+
+
+def test_one_number_is_one_order_when_two_customers_have_it_at_once() -> None:
+    one = make.sent_invitation()
+    first, second = make.registered(one).customer, make.customer(one.store_view)
+    assert first is not None
+
+    results = races.together(*[partial(make.order, each, number="1001") for each in (first, second)])
+
+    assert outcomes(results) == {"done": 1, "order_number_reused": 1}
+    assert Order.objects.count() == 1
+    assert figures_are_exact()
+
+
+def test_order_counts_when_it_is_told_while_its_customer_accepts() -> None:
+    for _round in range(ROUNDS):
+        customer = make.customer()
+        one = make.sent_invitation(make.customer(customer.store_view))
+
+        results: list[object] = races.together(
+            partial(
+                invitations.join,
+                user=make.user_of(customer),
+                store_view=one.store_view,
+                invitation=one,
+                config=make.options(registration_address="any"),
+                now=make.NOW,
+            ),
+            partial(make.order, customer),
+        )
+
+        assert outcomes(results) == {"done": 2}
+        assert AttributedOrder.objects.filter(invitation=one).count() == 1
+        assert recounting.audit().adds_up
+        assert figures_are_exact()
+
+
 def test_looking_is_written_down_once_when_two_look_at_once() -> None:
     one = make.sent_invitation()
 
@@ -390,7 +472,7 @@ def test_nobody_waits_in_a_circle_when_many_end_the_same_invitations(_round: int
     assert set(told) <= {
         "done",
         "move_not_allowed",
-        "not_mailable",
+        "suppressed",
         "already_customer",
     }
     assert Invitation.objects.filter(status=Status.ACCEPTED).count() <= 1

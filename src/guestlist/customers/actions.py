@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from guestlist.stores.models import StoreView
 
 
+_MAX_TYPED_NAME = 500
+"""Characters of a name that are looked at: eight for each of the sixty that are kept."""
+
+
 class NoDefaultGroup(Refusal):
     """The store view has no default customer group yet."""
 
@@ -81,8 +85,9 @@ def create_customer(
 
 def clean_name(name: str) -> str:
     """Return a person's name on one line, NFC, without control characters, at most 60 characters."""
-    # Spaces first: a line end is both a space and a control character. Zero-width joiners go too, names need none.
-    spaced = " ".join(name.split())
+    # Spaces first: a line end is both a space and a control character. Zero-width joiners go too, names need none. Of a
+    # cell of a hundred thousand marks only a part: to compose them takes the square of how many there are.
+    spaced = " ".join(name.split())[:_MAX_TYPED_NAME]
     visible = "".join(character for character in spaced if unicodedata.category(character)[0] != "C")
     return unicodedata.normalize("NFC", " ".join(visible.split()))[:60].rstrip()
 

@@ -38,16 +38,22 @@ class CapturedMail(models.Model):
 
 
 class OrderLine(models.Model):
-    """What of which product an order had; the price is of one piece, in minor units of the order's currency."""
+    """What of which product an order had, and how many came back; the price is of one, in the order's minor units."""
 
     id = models.BigAutoField(primary_key=True)
     order = models.ForeignKey(Order, models.CASCADE, related_name="+")
     product = models.SlugField()
     quantity = models.PositiveSmallIntegerField()
     price = models.BigIntegerField()
+    returned = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["order", "product"], name="guestlist_demo_line_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=["order", "product"], name="guestlist_demo_line_once"),
+            models.CheckConstraint(
+                condition=models.Q(returned__lte=models.F("quantity")), name="guestlist_demo_line_returned"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.product}"

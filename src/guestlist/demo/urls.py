@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from guestlist.demo import inbox, views
+from guestlist.demo import inbox, ordered, views
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -24,7 +24,10 @@ shop_urlpatterns: list[URLPattern] = [
     path("cart/", views.cart, name="cart"),
     path("cart/change/", views.change_cart, name="change_cart"),
     path("checkout/", views.checkout, name="checkout"),
-    path("orders/<uuid:public_id>/", views.order, name="order"),
+    path("orders/", ordered.orders, name="orders"),
+    path("orders/<uuid:public_id>/", ordered.order, name="order"),
+    path("orders/<uuid:public_id>/cancel/", ordered.cancel, name="cancel_order"),
+    path("orders/<uuid:public_id>/return/", ordered.give_back, name="give_back"),
     path("sale/", views.sale, name="sale"),
     path("event/", views.event, name="event"),
     path("wish-list/<slug:slug>/", views.wish_list, name="wish_list"),

@@ -17,11 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 from guestlist.demo import buying, catalog, visit
 from guestlist.demo import cart as carts
 from guestlist.occasions.models import Occasion, OccasionKind
-from guestlist.orders.models import Order
 
 if TYPE_CHECKING:
-    import uuid
-
     from django.http import HttpResponse
 
     from guestlist.stores.middleware import StoreRequest
@@ -33,7 +30,7 @@ def front(request: StoreRequest) -> HttpResponse:
     occasion = visit.occasion(request, OccasionKind.PRIVATE_SALE) or visit.occasion(
         request, OccasionKind.EVENT
     )
-    return _shown(
+    return shown(
         request,
         "demo/front.html",
         offers=_offers(request, catalog.products(request.store_view)),
@@ -47,7 +44,7 @@ def product(request: StoreRequest, slug: str) -> HttpResponse:
     found = _product(request, slug)
     others = [other for other in catalog.products(request.store_view) if other.slug != slug]
     start = sum(map(ord, slug)) % len(others)
-    return _shown(
+    return shown(
         request,
         "demo/product.html",
         offer=_offers(request, [found])[0],
@@ -59,7 +56,7 @@ def product(request: StoreRequest, slug: str) -> HttpResponse:
 @require_safe
 def cart(request: StoreRequest) -> HttpResponse:
     """Show what the visitor is about to buy."""
-    return _shown(request, "demo/cart.html", most=range(1, carts.MOST + 1))
+    return shown(request, "demo/cart.html", most=range(1, carts.MOST + 1))
 
 
 @require_POST
@@ -67,10 +64,10 @@ def change_cart(request: StoreRequest) -> HttpResponse:
     """Add a product to the cart, or set how many of it are in there."""
     found = _product(request, request.POST.get("product", ""))
     if "add" in request.POST:
-        carts.add(request.session, request.store_view, found.slug, max(_number(request.POST.get("add")), 1))
+        carts.add(request.session, request.store_view, found.slug, max(whole(request.POST.get("add")), 1))
         messages.success(request, _("%(product)s is in your cart.") % {"product": found.name})
     else:
-        carts.put(request.session, request.store_view, found.slug, _number(request.POST.get("quantity")))
+        carts.put(request.session, request.store_view, found.slug, whole(request.POST.get("quantity")))
     return redirect("shop:cart")
 
 
@@ -81,10 +78,10 @@ def checkout(request: StoreRequest) -> HttpResponse:
         return redirect("shop:cart")
     customer = visit.customer(request)
     if customer is None:
-        return _to_account(request)
+        return to_account(request, reverse("shop:checkout"))
     if request.method != "POST":
         request.session["demo_order"] = secrets.token_hex(8)
-        return _shown(request, "demo/checkout.html", once=request.session["demo_order"])
+        return shown(request, "demo/checkout.html", once=request.session["demo_order"])
     # The page's own number makes a second press of the button find the first one's order.
     once = request.POST.get("once", "")
     if not once or once != request.session.get("demo_order"):
@@ -102,21 +99,13 @@ def checkout(request: StoreRequest) -> HttpResponse:
 
 
 @require_safe
-def order(request: StoreRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Thank a customer for an order, and ask them to bring a friend."""
-    placed = get_object_or_404(Order, public_id=public_id, customer=visit.customer(request))
-    lines = buying.lines(placed, request.store_view)
-    return _shown(request, "demo/order.html", order=placed, lines=lines)
-
-
-@require_safe
 def sale(request: StoreRequest) -> HttpResponse:
     """Show the private sale to customers, and to others what it takes to see it."""
     occasion = visit.occasion(request, OccasionKind.PRIVATE_SALE)
     if occasion is None:
         raise Http404
     reduced = [one for one in catalog.products(request.store_view) if one.sale]
-    return _shown(request, "demo/sale.html", occasion=occasion, offers=_offers(request, reduced))
+    return shown(request, "demo/sale.html", occasion=occasion, offers=_offers(request, reduced))
 
 
 @require_safe
@@ -125,7 +114,7 @@ def event(request: StoreRequest) -> HttpResponse:
     occasion = visit.occasion(request, OccasionKind.EVENT)
     if occasion is None:
         raise Http404
-    return _shown(request, "demo/event.html", occasion=occasion)
+    return shown(request, "demo/event.html", occasion=occasion)
 
 
 @require_safe
@@ -134,22 +123,23 @@ def wish_list(request: StoreRequest, slug: str) -> HttpResponse:
     wishes = Occasion.objects.filter(kind=OccasionKind.WISH_LIST, website=request.store_view.website_id)
     occasion = get_object_or_404(wishes.select_related("owner"), page=f"/wish-list/{slug}/")
     wanted = [one for one in catalog.products(request.store_view) if one.slug in buying.WISHES]
-    return _shown(request, "demo/wish_list.html", occasion=occasion, offers=_offers(request, wanted))
+    return shown(request, "demo/wish_list.html", occasion=occasion, offers=_offers(request, wanted))
 
 
 @require_safe
 def privacy(request: StoreRequest) -> HttpResponse:
     """Show the privacy page of the example shop."""
-    return _shown(request, "demo/privacy.html")
+    return shown(request, "demo/privacy.html")
 
 
 @require_safe
 def terms(request: StoreRequest) -> HttpResponse:
     """Show the terms of the example shop."""
-    return _shown(request, "demo/terms.html")
+    return shown(request, "demo/terms.html")
 
 
-def _shown(request: StoreRequest, template: str, **context: Any) -> HttpResponse:  # noqa: ANN401 - a template's own
+def shown(request: StoreRequest, template: str, **context: Any) -> HttpResponse:  # noqa: ANN401 - a template's own
+    """Show a page of the shop, with what all of them have."""
     return render(
         request,
         template,
@@ -162,11 +152,11 @@ def _shown(request: StoreRequest, template: str, **context: Any) -> HttpResponse
     )
 
 
-def _to_account(request: StoreRequest) -> HttpResponse:
+def to_account(request: StoreRequest, back: str) -> HttpResponse:
     """Send a visitor to where they become a customer of this website: signing in, or one press when they have."""
     if request.user.is_authenticated:
         return redirect("storefront:account")
-    return redirect(f"{reverse('account_login')}?{urlencode({'next': reverse('shop:checkout')})}")
+    return redirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
 
 
 def _product(request: StoreRequest, slug: str) -> catalog.Product:
@@ -182,5 +172,6 @@ def _offers(request: StoreRequest, products: list[catalog.Product]) -> list[cata
     return [catalog.offer(one, request.store_view, customer, in_sale=in_sale) for one in products]
 
 
-def _number(text: str | None) -> int:
+def whole(text: str | None) -> int:
+    """Return the small number that somebody typed or chose; 0 for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004 - digits

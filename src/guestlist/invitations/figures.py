@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.db.models import Q, Sum
 
+from guestlist.invitations import lifecycle
 from guestlist.invitations.models import Basis, FiguresDay, FiguresDelta
 
 if TYPE_CHECKING:
@@ -30,7 +31,27 @@ ACCEPTED = "accepted"
 """By reason: ``accepted.registered`` and so on; discards likewise."""
 DISCARDED = "discarded"
 ORDERS = "orders"
+"""Attributed orders, but for cancelled ones, on the day that they were placed; so is what they come to."""
+ORDERS_CANCELLED = "orders_cancelled"
+"""Those of a day that were cancelled since: with `ORDERS` it is all that was placed then."""
 REVENUE = "revenue"
+"""Per currency, in minor units: what was refunded is taken off, where it was counted."""
+PURCHASED = "purchased"
+"""Invitees with an order that counts, each once, on the day of their first; by the reason of the acceptance."""
+PURCHASED_IN_VIEW = "purchased_in_view"
+"""The same, of orders in the invitation's own store view alone."""
+OF_ORDERS = (
+    ORDERS,
+    ORDERS_CANCELLED,
+    REVENUE,
+    *(
+        f"{measure}.{reason}"
+        for measure in (PURCHASED, PURCHASED_IN_VIEW)
+        for reason in sorted(lifecycle.ACCEPT_REASONS)
+    ),
+)
+"""All that orders change."""
+_NO_MONEY = Q(currency="")
 
 
 @dataclass(slots=True)
@@ -136,20 +157,23 @@ def by_day(
     start: datetime.date,
     end: datetime.date,
 ) -> dict[tuple[datetime.date, str], int]:
-    """Return day and measure → how many happened then, in store views together, each by its own local days; exact."""
+    """Return day and measure → how many happened then, in store views together, each by its own local days; exact.
+
+    Amounts of money are left out: they have a currency, and no two of those are added up.
+    """
     where = Q(store_view__in=store_view_ids, basis=Basis.EVENT, day__range=(start, end), measure__in=measures)
-    return _summed(where, "day", "measure")
+    return _summed(where & _NO_MONEY, "day", "measure")
 
 
 def on_days(days: Mapping[int, datetime.date], *, measures: Collection[str]) -> dict[str, int]:
-    """Return measure → how many happened at each store view, by its id, on a day of its own; exact."""
+    """Return measure → how many happened at each store view, by its id, on a day of its own; exact, and without money."""
     by_date: defaultdict[datetime.date, list[int]] = defaultdict(list)
     for view, day in days.items():
         by_date[day].append(view)
     where = Q(pk__in=())
     for day, views in by_date.items():
         where |= Q(store_view__in=views, basis=Basis.EVENT, day=day, measure__in=measures)
-    return {measure: amount for (measure,), amount in _summed(where, "measure").items()}
+    return {measure: amount for (measure,), amount in _summed(where & _NO_MONEY, "measure").items()}
 
 
 def _summed(where: Q, *keys: str) -> dict[Any, int]:

@@ -23,12 +23,14 @@ from guestlist.demo.transport import InboxTransport
 from guestlist.invitations import actions as invitations
 from guestlist.invitations import config, emails, figures, links
 from guestlist.invitations.actions import mass
+from guestlist.invitations.basis import Basis, Why
 from guestlist.invitations.models import Channel, Invitation
 from guestlist.mail import accounts, counting, delivery, ending, sends
 from guestlist.mail.config import Delivery
 from guestlist.mail.models import Send
 from guestlist.occasions import actions as occasions
 from guestlist.occasions.models import Occasion, OccasionKind
+from guestlist.orders.models import Order
 from guestlist.stores import config as options
 from guestlist.stores.actors import Actor, ActorKind
 
@@ -129,6 +131,7 @@ class _Teller:
             group=shop.group(step["group"]) if "group" in step else None,
             occasion=_occasion(step),
             ready_at=ready,
+            why=Why(Basis.CONSENT) if ready else Why(),
             config=config.of(view),
             delivery=options.resolve(Delivery, options.at(view)).value,
             now=at,
@@ -266,6 +269,24 @@ class _Teller:
         once = hashlib.sha256(f"{step['who']} {step['days']} {step['at']}".encode()).hexdigest()
         buying.buy(store_view=view, customer=customer, cart=cart.Cart(lines), once=once, now=at)
 
+    def call_off(self, step: Step, view: StoreView, at: datetime) -> None:
+        """Cancel the newest order."""
+        buying.cancel(order=_order(step, view), now=at)
+
+    def give_back(self, step: Step, view: StoreView, at: datetime) -> None:
+        """Send some of the newest order back."""
+        pieces = {
+            slug: int(number or 1) for slug, _times, number in (one.partition("*") for one in step["what"])
+        }
+        order = _order(step, view)
+        returned = {
+            line.line_id: pieces[line.product.slug]
+            for line in buying.lines(order, view)
+            if line.product is not None and line.product.slug in pieces
+        }
+        assert len(returned) == len(pieces)
+        buying.give_back(order=order, returned=returned, now=at)
+
     def _deliver(self, at: datetime, *, first: int | None = None) -> None:
         """Let all mail go that is due, or only so many of it."""
         transport = InboxTransport(at, keeps=at > self.now - _KEPT)
@@ -286,6 +307,11 @@ class _Teller:
 
 def _customer(email: str, view: StoreView) -> Customer:
     return Customer.objects.select_related("group", "website").get(website=view.website_id, email=email)
+
+
+def _order(step: Step, view: StoreView) -> Order:
+    """Return the newest order of whom a step is about."""
+    return Order.objects.filter(customer=_customer(step["who"], view)).latest("placed_at")
 
 
 def _staff(email: str) -> Actor:

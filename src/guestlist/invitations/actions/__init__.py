@@ -16,12 +16,9 @@ from guestlist.invitations.actions.closing import (
 )
 from guestlist.invitations.actions.inviting import (
     MessagesNotAllowed,
-    NobodyInvited,
-    TooManyAddresses,
     examine,
     invite,
     invite_as_staff,
-    save_message,
 )
 from guestlist.invitations.actions.joining import (
     AddressTaken,
@@ -34,22 +31,25 @@ from guestlist.invitations.actions.joining import (
 from guestlist.invitations.actions.judging import (
     AlreadyInvited,
     ItIsYou,
+    NobodyInvited,
     OpenInvitation,
     Repeated,
-    Suppressed,
+    TooManyAddresses,
     Verdict,
 )
 from guestlist.invitations.actions.moves import Tally
-from guestlist.invitations.actions.ordering import record_order
+from guestlist.invitations.actions.ordering import cancel_order, record_order, refund_order
+from guestlist.invitations.actions.rewording import save_message
 from guestlist.invitations.actions.sending import (
     AlreadyCustomer,
     AlreadyOnItsWay,
     NoResendsLeft,
     NotMailable,
+    Suppressed,
     resend,
     send_fresh,
-    share,
 )
+from guestlist.invitations.actions.sharing import share
 
 __all__ = [
     "SINGLE_UP_TO",
@@ -72,6 +72,7 @@ __all__ = [
     "TooManyAddresses",
     "Verdict",
     "cancel",
+    "cancel_order",
     "confirm",
     "decline",
     "discard",
@@ -82,6 +83,7 @@ __all__ = [
     "join",
     "never_again",
     "record_order",
+    "refund_order",
     "register",
     "resend",
     "restore",

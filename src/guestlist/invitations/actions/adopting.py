@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from guestlist.stores.actors import ActorKind
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from guestlist.stores.actors import Actor
 
@@ -69,6 +70,8 @@ class Adoption:
     ready_at: datetime.datetime
     actor: Actor
     now: datetime.datetime
+    detail: Mapping[str, str]
+    """What the history keeps of each besides."""
 
 
 # What each table gets of a row `p` of those that are picked; `o` is how its store view's mail goes out.
@@ -108,7 +111,7 @@ _OF_EVENT = {
     "actor_kind": "{actor_kind}",
     "actor_id": "CAST({actor_id} AS bigint)",
     "reason": f"'{Reason.CREATED}'",
-    "detail": "'{}'",
+    "detail": "{detail}",
 }
 _OF_MESSAGE = {
     "id": "p.mail_id",
@@ -234,6 +237,9 @@ def _last_id(cursor: Any, table: str) -> int:  # noqa: ANN401 - Django's
 
 def _filled(statement: str) -> str:
     """Put names of parameters in the places of the tables' expressions."""
+    statement = statement.replace(
+        "{detail}", "%(detail)s::jsonb" if connection.vendor == "postgresql" else "%(detail)s"
+    )
     for name in ("staff", "now", "ready_at", "actor_kind", "actor_id"):
         statement = statement.replace(f"{{{name}}}", f"%({name})s")
     return statement
@@ -251,4 +257,5 @@ def _values(what: Adoption) -> dict[str, Any]:
         "actor_id": actor.id,
         "now": moment_of(what.now),
         "ready_at": moment_of(what.ready_at),
+        "detail": json.dumps(dict(what.detail)),
     }

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from guestlist.invitations.actions import moves, sending
+from guestlist.invitations.basis import UNSAID, Why
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Invitation
 from guestlist.mail import sends as bulk
@@ -61,10 +62,11 @@ def queue(
     ready_at: datetime.datetime,
     now: datetime.datetime,
     send: Send | None = None,
+    why: Why = UNSAID,
 ) -> Send | None:
     """Put the mail of invitations of one store view into the outbox, as a send where there are options for it.
 
-    They join ``send`` where there is one already.
+    They join ``send`` where there is one already; a new one keeps ``why`` they may be mailed.
 
     :raises AlreadyOnItsWay, NoSender, NoTemplate: then nothing is queued; call it inside the transaction that needs it.
     :raises SendIsOver: when the send that they are to join was stopped.
@@ -80,6 +82,8 @@ def queue(
             created_by_id=actor.id if actor.kind == ActorKind.STAFF else None,
             ready_at=ready_at,
             late_after_hours=delivery.late_after_hours,
+            basis=why.basis,
+            basis_text=why.words,
             now=now,
         )
     sending.queue(invitations, config=config, ready_at=ready_at, now=now, send=send)

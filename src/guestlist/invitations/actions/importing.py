@@ -54,13 +54,6 @@ class ColumnUsedTwice(Refusal):
     message = _("A column can be used once only. Choose another one for one of the two.")
 
 
-class NoBasis(Refusal):
-    """Nobody said why these people may be mailed."""
-
-    code = "no_basis"
-    message = _("Say why these people may be mailed.")
-
-
 class AlreadyImported(Refusal):
     """The file is being imported by now: pressed twice, or in two windows."""
 
@@ -87,8 +80,8 @@ def open_import(
         raise NoAddressColumn
     if len(set(used.values())) < len(used):
         raise ColumnUsedTwice
-    if plan.is_sent and not plan.basis:
-        raise NoBasis
+    if plan.is_sent:
+        plan.why.require()
     plan = dataclasses.replace(plan, message=words.clean(plan.message, links_allowed=True))
     with transaction.atomic():
         several = Field.STORE_VIEW in used
@@ -199,7 +192,10 @@ def _adopt(
     ready_at = max(plan.ready_at or now, now)
     ways = [_outgoing(pk, plan, run, around, actor, ready_at, now) for pk in views] if plan.is_sent else []
     outgoing = [one for one in ways if one is not None]
-    what = Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now)
+    # A send keeps for all of its mails why they may leave.
+    is_handful = plan.is_sent and run.verdicts.get(NEW, 0) <= SINGLE_UP_TO
+    detail = plan.why.as_detail() if is_handful else {}
+    what = Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now, detail)
     try:
         adopted = adopting.adopt(what)
     except IntegrityError:

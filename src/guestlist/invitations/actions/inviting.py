@@ -15,6 +15,7 @@ from guestlist.invitations import figures, lifecycle, rules
 from guestlist.invitations import message as words
 from guestlist.invitations.actions import batches, judging, moves
 from guestlist.invitations.actions.judging import Candidate, Verdict, Wish
+from guestlist.invitations.basis import UNSAID, Why
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import (
     EventKind,
@@ -30,7 +31,7 @@ from guestlist.stores.models import Website
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from guestlist.customers.models import CustomerGroup
     from guestlist.invitations.config import Invitations
@@ -40,22 +41,6 @@ if TYPE_CHECKING:
 
 MAX_BY_STAFF = 2000
 """Most addresses that the staff form takes at once; more come as a file."""
-
-
-class NobodyInvited(Refusal):
-    """No address was given."""
-
-    code = "nobody_invited"
-    message = _("Enter the e-mail address of at least one friend.")
-
-
-class TooManyAddresses(Refusal):
-    """More addresses than may be invited at one time; nothing is sent."""
-
-    code = "too_many_addresses"
-    message = _(
-        "You entered %(count)s addresses; at most %(max)s can be invited at one time. Nothing was sent."
-    )
 
 
 class MessagesNotAllowed(Refusal):
@@ -86,7 +71,7 @@ def invite(
     :raises MessageTooLong, MessageHasControls, MessageHasLink: when the message may not be sent so.
     """
     wish = _customers_wish(inviter, store_view, message, occasion, config, now)
-    entries = _entered(addresses, most=config.max_at_once)
+    entries = judging.entered(addresses, most=config.max_at_once)
     return [one.verdict for one in _make(wish, entries, ready_at=now)]
 
 
@@ -102,7 +87,7 @@ def examine(
 ) -> list[Verdict]:
     """Tell what :func:`invite` would answer, and make nothing; raises the same."""
     wish = _customers_wish(inviter, store_view, message, occasion, config, now)
-    return [one.verdict for one in judging.judged(wish, _entered(addresses, most=config.max_at_once))]
+    return [one.verdict for one in judging.judged(wish, judging.entered(addresses, most=config.max_at_once))]
 
 
 def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
@@ -114,12 +99,13 @@ def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
     group: CustomerGroup | None = None,
     occasion: Occasion | None = None,
     ready_at: datetime.datetime | None,
+    why: Why = UNSAID,
     again: Collection[str] = (),
     config: Invitations,
     delivery: Delivery | None = None,
     now: datetime.datetime,
 ) -> list[Verdict]:
-    """Invite people as staff; ``ready_at`` is when their mail may leave, None keeps them as Not Sent.
+    """Invite people as staff; ``ready_at`` is when their mail may leave, None keeps them as Not Sent; ``why`` it may.
 
     More than 20 mails become a send by the options of ``delivery``; without those they leave one by one.
 
@@ -127,35 +113,17 @@ def invite_as_staff(  # noqa: PLR0913 - an invitation is exactly this
     be invited although they have an open invitation.
 
     :raises NotPermitted: when the actor may not add (and send) invitations at this website.
+    :raises NoBasis: when mail is to leave and nobody said why it may.
     :raises NobodyInvited: when no address was given.
-    :raises TooManyAddresses: over 2,000.
+    :raises TooManyByHand: over 2,000.
     :raises MessageTooLong, MessageHasControls: when the message may not be sent so.
     """
-    wish = _staffs_wish(actor, store_view, message, group, occasion, again, config, now)
+    wish = _staffs_wish(actor, store_view, message, group, occasion, again, why, config, now)
     if ready_at is not None:
         actor.require(Permission.SEND, store_view.website_id)
-    entries = _entered(addresses, most=MAX_BY_STAFF)
+        why.require()
+    entries = judging.entered(addresses, most=MAX_BY_STAFF, refusal=judging.TooManyByHand)
     return [one.verdict for one in _make(wish, entries, ready_at=ready_at, delivery=delivery)]
-
-
-@transaction.atomic
-def save_message(*, invitation: Invitation, message: str, actor: Actor) -> None:
-    """Change the words of an invitation that was not sent yet, as staff.
-
-    :raises NotPermitted: when the actor may not, at this website.
-    :raises MoveNotAllowed: when it has left already.
-    :raises MessageTooLong, MessageHasControls: when the message may not be sent so.
-    """
-    actor.require(Permission.ADD, invitation.website_id)
-    text = words.clean(message, links_allowed=True)
-    fresh = Invitation.objects.select_for_update().get(pk=invitation.pk)
-    if fresh.status != Status.NOT_SENT:
-        status = Status(fresh.status)
-        raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=status)
-    if text:
-        InvitationNote.objects.update_or_create(invitation=fresh, defaults={"message": text})
-    else:
-        InvitationNote.objects.filter(invitation=fresh).update(message="")
 
 
 def _customers_wish(
@@ -183,26 +151,13 @@ def _staffs_wish(
     group: CustomerGroup | None,
     occasion: Occasion | None,
     again: Collection[str],
+    why: Why,
     config: Invitations,
     now: datetime.datetime,
 ) -> Wish:
     actor.require(Permission.ADD, store_view.website_id)
     text = words.clean(message, links_allowed=True)
-    return Wish(store_view, config, actor, occasion, text, now, group=group, again=frozenset(again))
-
-
-def _entered(texts: Iterable[str], *, most: int) -> list[mailbox.Entry]:
-    entries: list[mailbox.Entry] = []
-    for text in texts:
-        if not text.strip():
-            continue
-        named = mailbox.split_named(text) if "<" in text else [mailbox.Entry(text.strip())]
-        entries += named or [mailbox.Entry(text.strip())]
-    if not entries:
-        raise NobodyInvited
-    if len(entries) > most:
-        raise TooManyAddresses(count=len(entries), max=most)
-    return entries
+    return Wish(store_view, config, actor, occasion, text, now, group=group, again=frozenset(again), why=why)
 
 
 def _make(
@@ -215,16 +170,20 @@ def _make(
     with transaction.atomic():
         _take_turn(wish)
         candidates = judging.judged(wish, entries)
-        made = _insert(wish, [one for one in candidates if one.refusal is None])
+        ready = [one for one in candidates if one.refusal is None]
+        if ready_at is None or len(ready) <= batches.SINGLE_UP_TO:
+            delivery = None
+        made = _insert(wish, ready, has_send=delivery is not None)
         if ready_at is not None:
             batches.queue(
                 made,
                 origin=SendOrigin.STAFF,
                 actor=wish.actor,
                 config=wish.config,
-                delivery=delivery if len(made) > batches.SINGLE_UP_TO else None,
+                delivery=delivery,
                 ready_at=ready_at,
                 now=wish.now,
+                why=wish.why,
             )
     return candidates
 
@@ -240,7 +199,7 @@ def _take_turn(wish: Wish) -> None:
         Website.objects.select_for_update(no_key=True).get(pk=wish.store_view.website_id)
 
 
-def _insert(wish: Wish, candidates: list[Candidate]) -> list[Invitation]:
+def _insert(wish: Wish, candidates: list[Candidate], *, has_send: bool) -> list[Invitation]:
     if not candidates:
         return []
     lifecycle.check(None, Status.NOT_SENT, Reason.CREATED)
@@ -264,7 +223,8 @@ def _insert(wish: Wish, candidates: list[Candidate]) -> list[Invitation]:
         InvitationNote.objects.bulk_create(
             [InvitationNote(invitation=one, message=wish.message) for one in made], batch_size=500
         )
-    _write_down(wish, made)
+    # A send keeps it for all of its mails.
+    _write_down(wish, made, {} if has_send else wish.why.as_detail())
     return made
 
 
@@ -282,7 +242,7 @@ def _row(wish: Wish, one: Candidate) -> Invitation:
     )
 
 
-def _write_down(wish: Wish, made: list[Invitation]) -> None:
+def _write_down(wish: Wish, made: list[Invitation], detail: dict[str, str]) -> None:
     InvitationEvent.objects.bulk_create(
         [
             InvitationEvent(
@@ -293,6 +253,7 @@ def _write_down(wish: Wish, made: list[Invitation]) -> None:
                 actor_kind=wish.actor.kind,
                 actor_id=wish.actor.id,
                 reason=Reason.CREATED,
+                detail=detail,
             )
             for one in made
         ],

@@ -14,7 +14,7 @@ from guestlist import addresses
 from guestlist.customers import actions as customers
 from guestlist.customers.models import Customer, User
 from guestlist.invitations import rules
-from guestlist.invitations.actions import moves
+from guestlist.invitations.actions import moves, ordering
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import Credit, EventKind, Invitation, PendingJoin
 from guestlist.mail import accounts
@@ -291,6 +291,8 @@ def _existing_customer(user: User, store_view: StoreView) -> Customer | None:
 
 
 def _accept_as_customer(invitation: Invitation, customer: Customer, now: datetime.datetime) -> Invitation:
+    # Before the invitation, as orders have it: one that is told at this moment meets the acceptance or is met by it.
+    Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     fresh = (
         Invitation.objects.select_for_update(of=("self",)).select_related("store_view").get(pk=invitation.pk)
     )
@@ -301,6 +303,7 @@ def _accept_as_customer(invitation: Invitation, customer: Customer, now: datetim
     if accepted.exists():
         raise AlreadyAccepted
     _accept([fresh], fresh, customer, reason=Reason.SIGNED_IN, now=now)
+    ordering.attribute_waiting(fresh, customer, now=now)
     return fresh
 
 

@@ -10,13 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from guestlist import addresses as mailbox
 from guestlist.customers.models import Customer
-from guestlist.invitations.actions.sending import AlreadyCustomer, NotMailable
+from guestlist.invitations.actions.sending import AlreadyCustomer, NotMailable, Suppressed
+from guestlist.invitations.basis import UNSAID, Why
 from guestlist.invitations.models import OPEN, Invitation
 from guestlist.mail import suppression
 from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Iterable
 
     from django.db.models import QuerySet
 
@@ -25,6 +27,31 @@ if TYPE_CHECKING:
     from guestlist.occasions.models import Occasion
     from guestlist.stores.actors import Actor
     from guestlist.stores.models import StoreView
+
+
+class NobodyInvited(Refusal):
+    """No address was given."""
+
+    code = "nobody_invited"
+    message = _("Enter the e-mail address of at least one friend.")
+
+
+class TooManyAddresses(Refusal):
+    """More addresses than may be invited at one time; nothing is sent."""
+
+    code = "too_many_addresses"
+    message = _(
+        "You entered %(count)s addresses; at most %(max)s can be invited at one time. Nothing was sent."
+    )
+
+
+class TooManyByHand(TooManyAddresses):
+    """More addresses than the form for staff takes at once; nothing is sent."""
+
+    message = _(
+        "You entered %(count)s addresses; this form takes %(max)s at a time. Nothing was sent. Import a file instead: "
+        "it may have many more."
+    )
 
 
 class Repeated(Refusal):
@@ -53,15 +80,6 @@ class OpenInvitation(Refusal):
 
     code = "open_invitation"
     message = _("This address already has an open invitation.")
-
-
-class Suppressed(NotMailable):
-    """Staff read why the address is not mailed."""
-
-    code = "suppressed"
-    message = _(
-        "This address is on the list of those that are not mailed: it does not exist, complained or asked so."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +118,8 @@ class Wish:
     group: CustomerGroup | None = None
     again: frozenset[str] = frozenset()
     """Normalized addresses that staff invite again although they have an open invitation."""
+    why: Why = UNSAID
+    """Why staff may mail them."""
 
 
 @dataclass(slots=True)
@@ -117,6 +137,27 @@ class Candidate:
     def verdict(self) -> Verdict:
         """The answer, as surfaces read it."""
         return Verdict(self.entry.address, self.invitation, self.refusal)
+
+
+def entered(
+    texts: Iterable[str], *, most: int, refusal: type[Refusal] = TooManyAddresses
+) -> list[mailbox.Entry]:
+    """Return the addresses that were entered, each with its name if it has one; blank texts do not count.
+
+    :raises NobodyInvited: when there is none.
+    :raises TooManyAddresses: or this ``refusal`` of its kind, when there are more than ``most``.
+    """
+    entries: list[mailbox.Entry] = []
+    for text in texts:
+        if not text.strip():
+            continue
+        named = mailbox.split_named(text) if "<" in text else [mailbox.Entry(text.strip())]
+        entries += named or [mailbox.Entry(text.strip())]
+    if not entries:
+        raise NobodyInvited
+    if len(entries) > most:
+        raise refusal(count=len(entries), max=most)
+    return entries
 
 
 def judged(wish: Wish, entries: list[mailbox.Entry]) -> list[Candidate]:

@@ -88,7 +88,7 @@ def open_for(
         settings=extra,
         actor=actor,
         now=now,
-        website=_website(chosen) if chosen is not None else None,
+        website=_website(chosen, actor) if chosen is not None else None,
     )
     if chosen is None:
         snapshots.write_ids(task, ids)
@@ -125,10 +125,12 @@ def _asked_before(
     return next((one for one in tried.order_by("-pk") if wanted.items() <= one.settings.items()), None)
 
 
-def _website(chosen: Filter) -> Website | None:
+def _website(chosen: Filter, actor: Actor) -> Website | None:
+    """Return the website that a filter is about; one that may not be seen is as good as none."""
+    visible = Website.objects.visible_to(actor)
     if chosen.website is not None:
-        return Website.objects.filter(pk=chosen.website).first()
-    return Website.objects.filter(store_views=chosen.store_view).first() if chosen.store_view else None
+        return visible.filter(pk=chosen.website).first()
+    return visible.filter(store_views=chosen.store_view).first() if chosen.store_view else None
 
 
 def _are_few(chosen: Filter, actor: Actor, now: datetime.datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Getting invitations on their way: into the outbox, or into the customer's own hands."""
+"""Getting invitations on their way: into the outbox."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from django.db.models import Case, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers.models import Customer
-from guestlist.invitations import lifecycle, links, rules
+from guestlist.invitations import lifecycle, rules
 from guestlist.invitations.actions import moves
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import (
     MAIL_KIND,
     WAITING,
-    Channel,
     Delivery,
     EventKind,
     Invitation,
@@ -57,6 +56,15 @@ class NotMailable(Refusal):
 
     code = "not_mailable"
     message = _("We can't mail this address now. You can share a link instead.")
+
+
+class Suppressed(NotMailable):
+    """Staff read why the address is not mailed."""
+
+    code = "suppressed"
+    message = _(
+        "This address is on the list of those that are not mailed: it does not exist, complained or asked so."
+    )
 
 
 class AlreadyCustomer(Refusal):
@@ -102,15 +110,16 @@ def queue(
         one.delivery, one.mail_id = Delivery.QUEUED, mail_ids[one.pk]
 
 
-def require_mailable(invitation: Invitation) -> None:
+def require_mailable(invitation: Invitation, *, by_staff: bool = False) -> None:
     """Refuse an address that asked never to be mailed, or that does not exist.
 
+    :raises Suppressed: for staff, who read why.
     :raises NotMailable: in the words that customers may read.
     """
     if invitation.address_hash is not None and suppression.suppressed(
         website_id=invitation.website_id, hashes=[bytes(invitation.address_hash)]
     ):
-        raise NotMailable
+        raise Suppressed if by_staff else NotMailable
 
 
 def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: datetime.datetime) -> None:
@@ -123,18 +132,18 @@ def resend(*, invitation: Invitation, actor: Actor, config: Invitations, now: da
     :raises MoveNotAllowed: when it is accepted, or for the inviter when it is discarded.
     :raises NoResendsLeft: when the inviter has none left.
     :raises AlreadyOnItsWay: when a mail is in the outbox already.
-    :raises NotMailable: when the address must not be mailed.
+    :raises Suppressed, NotMailable: when the address must not be mailed, for staff and for the inviter.
     :raises AlreadyCustomer: when the person is a customer by now; the invitation is discarded.
     """
     require_permitted(invitation, actor)
     with transaction.atomic():
-        fresh = _locked(invitation)
+        fresh = locked(invitation)
         require_sendable(fresh, actor, config)
         joined = became_customers([fresh], {fresh.store_view_id: config})
         if joined:
             discard_joined(joined, actor=actor, now=now)
         else:
-            require_mailable(fresh)
+            require_mailable(fresh, by_staff=actor.kind == ActorKind.STAFF)
             needing = release_doubtful([fresh], now=now)
             if needing and fresh.status != Status.NOT_SENT:
                 fresh.resends += 1
@@ -247,7 +256,7 @@ def send_fresh(*, invitation: Invitation, config: Invitations, now: datetime.dat
     :raises AlreadyOnItsWay: when one is queued, or left within the last day.
     :raises NotMailable: when the address must not be mailed.
     """
-    fresh = _locked(invitation)
+    fresh = locked(invitation)
     if not fresh.is_expired(now) or not _has_address(fresh):
         status = Status(fresh.status)
         raise lifecycle.MoveNotAllowed(status=status.label, origin=status, target=Status.SENT)
@@ -255,28 +264,6 @@ def send_fresh(*, invitation: Invitation, config: Invitations, now: datetime.dat
         raise AlreadyOnItsWay
     require_mailable(fresh)
     queue([fresh], config=config, ready_at=now, now=now)
-
-
-@transaction.atomic
-def share(*, invitation: Invitation, actor: Actor, config: Invitations, now: datetime.datetime) -> str:
-    """Return the URL of a link for the inviter to pass on; the first time, that makes a Not Sent invitation Sent.
-
-    :raises NotUsable: when it can not be accepted any more.
-    """
-    fresh = _locked(invitation)
-    rules.require_usable(fresh, website_id=fresh.website_id, now=now)
-    if fresh.status == Status.NOT_SENT and actor.kind == ActorKind.CUSTOMER:
-        moves.move(
-            [fresh],
-            Status.SENT,
-            reason=Reason.SHARED,
-            actor=actor,
-            now=now,
-            kind=EventKind.SENT,
-            changes=lambda one: left(one, config=config, now=now),
-        )
-        invitation.refresh_from_db()
-    return link_url(fresh, Channel.SHARED)
 
 
 def left(invitation: Invitation, *, config: Invitations, now: datetime.datetime) -> dict[str, object]:
@@ -289,12 +276,8 @@ def left(invitation: Invitation, *, config: Invitations, now: datetime.datetime)
     }
 
 
-def link_url(invitation: Invitation, channel: Channel) -> str:
-    """Return the absolute URL of the invitation's link; its base comes from the store view, never from a request."""
-    return invitation.store_view.url(f"/invitation/{links.token(invitation, channel)}/")
-
-
-def _locked(invitation: Invitation) -> Invitation:
+def locked(invitation: Invitation) -> Invitation:
+    """Return it as it is now, with its store view and address, kept from everybody else until the transaction ends."""
     return (
         Invitation.objects.select_for_update(of=("self",))
         .select_related("store_view", "address")

@@ -1,4 +1,4 @@
-"""Invitations, their history, the figures, work on many of them in the background, and how staff look at them."""
+"""Invitations, their history and orders, the figures, work on many of them in the background, and how staff look at them."""
 
 from guestlist.invitations.models.figures import Basis, FiguresDay, FiguresDelta, FiguresMonth
 from guestlist.invitations.models.history import (
@@ -22,6 +22,7 @@ from guestlist.invitations.models.invitations import (
     InvitationNote,
     InvitationQuerySet,
 )
+from guestlist.invitations.models.orders import AttributedOrder
 from guestlist.invitations.models.tasks import NEEDED, Task, TaskKind, TaskQuerySet, TaskRow, TaskState
 from guestlist.invitations.models.views import GridColumns, SavedFilter
 
@@ -32,6 +33,7 @@ __all__ = [
     "NO_END",
     "OPEN",
     "WAITING",
+    "AttributedOrder",
     "Basis",
     "Channel",
     "Credit",
