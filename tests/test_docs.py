@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from guestlist.invitations.config import Invitations
+from guestlist.invitations.imports import columns
 from guestlist.invitations.lifecycle import MOVES
 from guestlist.mail.config import Delivery
 from guestlist.stores import config
@@ -56,6 +57,17 @@ def said(default: object) -> str:
     if isinstance(default, bool):
         return "yes" if default else "no"
     return "none" if default == () else str(default)
+
+
+def test_columns_of_an_import_are_known_by_the_names_that_are_documented():
+    documented = {
+        label: names.split(", ") for label, _what, names in rows("staff.md", "columns of an import")
+    }
+
+    assert list(documented) == [str(one.label) for one in columns.Field]
+    for field in columns.Field:
+        for name in documented[str(field.label)]:
+            assert columns.by_names([name]) == {field: 0}, name
 
 
 def test_every_variable_of_the_environment_is_documented():

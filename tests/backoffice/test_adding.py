@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from guestlist.invitations.models import Invitation
-from guestlist.mail.models import Message, SenderIdentity
+from guestlist.invitations.models import Invitation, InvitationEvent
+from guestlist.mail.models import Message, Send, SenderIdentity
 from tests import make
 
 
@@ -22,6 +22,7 @@ def add(owner, view):
             "group": "configured",
             "occasion": "",
             "when": "now",
+            "basis": "asked",
             "do": "invite",
         }
         return client.post("/staff/invitations/add/", data | changes, follow=True)
@@ -105,9 +106,12 @@ def test_mail_leaves_at_the_chosen_moment_of_the_store_view(add, view, now) -> N
         ({"store_view": "99"}, "Select a valid choice"),
         ({"when": "later"}, "Choose when the mail is sent."),
         ({"when": "later", "at": "2020-01-01T10:00"}, "This moment has passed."),
+        ({"basis": ""}, "Say why these people may be mailed."),
+        ({"basis": "whim"}, "Select a valid choice"),
+        ({"basis_text": "x" * 301}, "at most 300 characters"),
         ({"message": "x" * 1001}, "at most 1000 fit"),
         ({"message": "a\x07b"}, "cannot be shown"),
-        ({"addresses": ",".join(f"a{n}@example.com" for n in range(2001))}, "at most 2000"),
+        ({"addresses": ",".join(f"a{n}@example.com" for n in range(2001))}, "Import a file instead"),
     ],
 )
 def test_form_is_kept_when_something_is_wrong(add, changes, sentence) -> None:
@@ -119,6 +123,26 @@ def test_form_is_kept_when_something_is_wrong(add, changes, sentence) -> None:
     assert addresses.strip() in page
     assert answer.status_code == 422
     assert not Invitation.objects.exists()
+
+
+def test_it_is_kept_why_people_may_be_mailed_and_asked_where_mail_leaves_alone(add, owner, view) -> None:
+    add("kept@example.com", basis="", when="keep")
+    add("asked@example.com", basis_text="  At the\n fair, by <noor@example.com> ")
+    kept, asked = Invitation.objects.order_by("pk")
+
+    assert InvitationEvent.objects.get(invitation=kept).detail == {}
+    page = text_of(owner.get(f"/staff/invitations/{asked.pk}/"))
+    assert "Why may we mail them? They asked for it: At the fair, by …" in page
+
+    add(
+        "\n".join(f"friend{number}@example.com" for number in range(21)),
+        basis="consent",
+        basis_text="By form",
+    )
+    send = Send.objects.get()
+    assert (send.basis, send.basis_text) == ("consent", "By form")
+    assert InvitationEvent.objects.filter(invitation__pk__gt=asked.pk).exclude(detail={}).count() == 0
+    assert "They agreed to it: By form" in text_of(owner.get(f"/staff/sends/{send.pk}/"))
 
 
 def test_occasion_of_another_website_is_refused(add, view, other_view) -> None:

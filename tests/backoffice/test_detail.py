@@ -5,6 +5,7 @@ import re
 import pytest
 
 from guestlist.customers import grants
+from guestlist.customers.models import User
 from guestlist.invitations import actions as invitations
 from guestlist.invitations.models import Invitation
 from guestlist.mail.kinds import Verdict
@@ -32,6 +33,21 @@ def test_page_tells_what_the_invitation_is(owner, view) -> None:
     assert "Discard" not in page.split("<main")[1].split("Status history")[0]
 
 
+def test_page_says_why_it_cannot_be_sent(owner, support, view) -> None:
+    accepted, sent = (make.sent_invitation(make.customer(view)) for _ in range(2))
+    make.registered(accepted)
+    queued = make.staff_invitation(view)
+    for client, one, why in (
+        (owner, accepted, "nothing left to send"),
+        (owner, queued, "on its way already"),
+        (support, sent, "Your role does not send"),
+    ):
+        assert why in page_of(client, one)
+    page = page_of(owner, sent)
+    assert "/resend/" in page
+    assert "Your role" not in page
+
+
 def test_page_names_staff_in_the_history(owner, view) -> None:
     one = make.staff_invitation(view)
     assert "Emma Clarke (staff)" in page_of(owner, one)
@@ -57,6 +73,32 @@ def test_history_says_who_asked_for_it_to_be_sent_again(owner, view) -> None:
         assert history.count("Sent again") == (name == "Vera")
 
 
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("en", ["Order</strong> K-1: €1,250.00", "Order refunded</strong> K-1: €50.00 in all so far",
+                "Order canceled</strong> K-1: €1,200.00 counts no more"]),
+        ("nl", ["Bestelling</strong> K-1: €\u00a01.250,00", "€\u00a050,00", "€\u00a01.200,00"]),
+    ],
+)  # fmt: skip
+def test_history_tells_of_orders_in_the_readers_format(owner, view, language, shown) -> None:
+    one = make.sent_invitation(make.customer(view))
+    customer = make.registered(one).customer
+    assert customer
+    order = make.order(customer, number="K-1", total=125_000)
+    make.refund(order, 5_000)
+    make.cancel(order)
+
+    page = page_of(owner, one, **{"Accept-Language": language})
+
+    assert [each for each in shown if each not in page] == []
+    # What was refunded whole before counts for nothing already.
+    whole = make.order(customer, number="K-2")
+    make.refund(whole, whole.total)
+    make.cancel(whole)
+    assert "K-2</p>" in page_of(owner, one, **{"Accept-Language": language})
+
+
 def test_page_shows_what_the_mail_server_answered(owner, view, now) -> None:
     one = make.invitation(make.customer(view))
     make.fare(one, Verdict.DEFERRED, code="450")
@@ -75,6 +117,29 @@ def test_page_shows_what_was_taken_and_what_came_back_once(owner, view, now) -> 
     answers = page_of(owner, one).partition("Answers of the mail server")[2].partition("</section>")[0]
     assert answers.count("Handed over") == answers.count(">250<") == 1
     assert answers.count("Refused by their mail server") == answers.count(">5.2.2<") == 1
+
+
+def test_page_shows_what_was_answered_to_earlier_mails_and_to_no_other(owner, view, now) -> None:
+    one, other = (make.sent_invitation(make.customer(view), now=now) for _ in range(2))
+    first = Message.objects.get(subject_id=one.pk)
+    for code, subject in (("4.2.1", one.pk), ("4.7.7", other.pk)):
+        Attempt.objects.create(
+            message=first, subject_id=subject, at=now, outcome="deferred", code=code, answer="busy"
+        )
+    foreign = Message.objects.get(subject_id=other.pk)
+    Message.objects.filter(pk=foreign.pk).update(kind="confirm_address", subject_id=one.pk)
+    Attempt.objects.create(
+        message=foreign, subject_id=one.pk, at=now, outcome="failed", code="5.4.4", answer="no"
+    )
+    invitations.resend(invitation=one, actor=make.actor(), config=make.options(), now=now)
+    one.refresh_from_db()
+    assert one.mail_id != first.pk
+
+    page = page_of(owner, one)
+
+    assert "4.2.1 busy" in page
+    assert "4.7.7" not in page
+    assert "5.4.4" not in page
 
 
 def test_inviting_staff_member_is_a_link_for_whoever_may_follow_it(owner, manager, view) -> None:
@@ -156,7 +221,7 @@ def test_resend_is_refused_in_words_when_the_address_must_not_be_mailed(owner, v
         website=view.website, address_hash=one.address_hash, reason="wish", created_at=now
     )
     page = owner.post(f"/staff/invitations/{one.pk}/resend/", follow=True).content.decode()
-    assert "mail this address now" in page
+    assert "This address is on the list of those that are not mailed" in page
 
 
 def test_message_is_saved_while_not_sent_and_kept_in_the_form_when_refused(owner, view) -> None:
@@ -168,6 +233,16 @@ def test_message_is_saved_while_not_sent_and_kept_in_the_form_when_refused(owner
     assert "y" * 1001 in answer.content.decode()
     assert "The message was saved." in owner.post(path, {"message": "Welcome!"}, follow=True).content.decode()
     assert "Welcome!" in page_of(owner, one)
+
+
+def test_log_says_who_changed_the_words_of_a_customer_and_who_saw_the_link(owner, view, caplog) -> None:
+    one = make.invitation(make.customer(view), message="Hello")
+    owner.post(f"/staff/invitations/{one.pk}/message/", {"message": "Something else"})
+    shown = owner.post(f"/staff/invitations/{one.pk}/link/").context["link"]
+    boss = User.objects.get(email="owner@example.com")
+    assert f"message changed invitation={one.pk} actor=staff:{boss.pk}" in caplog.messages
+    assert f"link shown invitation={one.pk} actor=staff:{boss.pk}" in caplog.messages
+    assert shown not in caplog.text
 
 
 def test_message_is_not_saved_when_the_mail_has_left(owner, view) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from guestlist.invitations.actions import converting, tasks
+from guestlist.invitations.imports import columns, records
 from guestlist.invitations.models import ImportFile, Invitation, Task
 from guestlist.worker.jobs import HANDLERS
 from tests import make
@@ -134,6 +135,20 @@ def test_file_is_refused_with_what_to_do_when_it_is_none(marketing, view, data, 
 
     assert answer.status_code == 422
     assert said in answer.content.decode()
+    assert not ImportFile.objects.exists()
+
+
+@pytest.mark.parametrize(("bound", "most"), [((columns, "MAX_BEGINNING"), 50), ((records, "EFFORT"), 2_000)])
+def test_file_is_refused_when_nothing_stands_in_it_for_long(
+    marketing, view, monkeypatch, bound, most
+) -> None:
+    """Each line ends within quotation marks, so a hundred more are read for it; somebody waits for the answer."""
+    monkeypatch.setattr(*bound, most)
+
+    answer = brought(marketing, ' ","\n' * 300 + "a@x.nl\n")
+
+    assert answer.status_code == 422
+    assert "This file cannot be read." in answer.content.decode()
     assert not ImportFile.objects.exists()
 
 

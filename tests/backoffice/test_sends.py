@@ -67,6 +67,7 @@ def add(client, view, count: int, **changes):
         "group": "configured",
         "occasion": "",
         "when": "now",
+        "basis": "consent",
         "do": "invite",
     }
     return client.post("/staff/invitations/add/", data | changes, follow=True)

@@ -79,3 +79,46 @@ def test_forwarded_address_is_not_believed_without_a_proxy(view) -> None:
     data = {"username": "nobody@example.com", "password": "wrong"}
     answer = Client(HTTP_X_FORWARDED_FOR="198.51.100.99").post("/staff/login/", data)
     assert "Too many tries" in answer.content.decode()
+
+
+def test_who_was_signed_out_comes_back_to_the_page_of_the_form(view) -> None:
+    staff, client = make.staff(email="owner@example.com"), Client()
+    asked = client.post(
+        "/staff/invitations/selected/",
+        {"action": "discard", "id": "1"},
+        headers={"Referer": "http://testserver/staff/invitations/?status=sent"},
+    )
+    assert asked["Location"] == "/staff/login/?next=/staff/invitations/%3Fstatus%3Dsent"
+    assert "You were signed out in the meantime" in client.get(asked["Location"]).content.decode()
+    client.force_login(staff)
+    # A page that only a form leads to is no page to come back to.
+    assert client.get("/staff/invitations/selected/")["Location"] == "/staff/invitations/"
+    other = client.post(
+        "/staff/sends/1/pause/", headers={"Referer": "https://elsewhere.example/staff/sends/"}
+    )
+    assert other.status_code == 404
+    answer = client.get("/staff/sends/1/pause/")
+    assert (answer.status_code, "Nothing was done" in answer.content.decode()) == (405, True)
+
+
+def test_nobody_is_led_elsewhere_when_they_were_signed_out(view) -> None:
+    for told in ("https://elsewhere.example/staff/", "http://testserver/account/", "nonsense"):
+        asked = Client().post("/staff/invitations/add/", headers={"Referer": told})
+        assert asked["Location"] == "/staff/login/?next=/staff/invitations/add/"
+
+
+def test_form_that_is_too_old_is_refused_in_the_look_of_the_staff_site(view) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make.staff(email="owner@example.com"))
+    answer = client.post(
+        "/staff/invitations/add/",
+        {"addresses": "friend@example.com"},
+        headers={"Referer": "http://testserver/staff/invitations/add/"},
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert 'data-keeps-typed href="/staff/invitations/add/"' in page
+    assert "nav-sidebar" in page
+    # The door itself: who is in already goes on, who is not is asked again.
+    assert client.post("/staff/login/")["Location"] == "/staff/login/"
+    assert client.get("/staff/login/")["Location"] == "/staff/"

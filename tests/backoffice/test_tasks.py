@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from guestlist.backoffice import selected, tasks
+from guestlist.invitations import finding, parts
 from guestlist.invitations.actions import mass, snapshots
 from guestlist.invitations.actions import tasks as work
 from guestlist.invitations.models import Invitation, Task, TaskKind, TaskState
@@ -45,6 +46,64 @@ def test_all_that_match_are_offered_when_there_is_more_than_a_page(owner, four, 
     assert "Select all" not in words(owner.get("/staff/invitations/")).replace("Select all on this page", "")
     monkeypatch.setattr("guestlist.backoffice.listing.SIZE", 2)
     assert "Select all 4 that match" in words(owner.get("/staff/invitations/"))
+
+
+def test_all_that_match_are_offered_when_looking_stopped_before_any_was_found(
+    marketing, support, four, monkeypatch, now
+) -> None:
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "FIRST_STEP", 1)
+    monkeypatch.setattr(parts, "FURTHER_STEPS", (1,))
+    monkeypatch.setattr(finding, "GATHERED", 1)
+    make.staff_invitation(four[0].store_view, keep=True)
+    query = "status=accepted"
+
+    page = words(marketing.get(f"/staff/invitations/?{query}"))
+
+    assert "Nothing found so far" in page
+    assert re.findall(r'name="action" value="(\w+)"', page) == ["send", "change_group", "discard"]
+    assert "/staff/invitations/export/?status=accepted&amp;format=csv" in page
+    shown = words(support.get(f"/staff/invitations/?{query}"))
+    assert re.findall(r'name="action" value="(\w+)"', shown) == ["discard"]
+    fields = dict(re.findall(r'type="hidden" name="(back|all)" value="([^"]*)"', page))
+    act(marketing, "discard", **{name: value.replace("&amp;", "&") for name, value in fields.items()})
+    run(now)
+    task = Task.objects.get()
+    assert (task.state, task.total, task.settings["filter"]) == (TaskState.READY, 1, {"status": "accepted"})
+
+
+def test_home_tells_of_tasks_that_failed_or_wait_for_their_own_maker(owner, manager, four, now) -> None:
+    act(owner, "discard", all="1", back="status=not_sent")
+    waiting = Task.objects.get()
+    failed, other = (
+        Task.objects.create(kind=TaskKind.SEND, state=state, created_at=now, touched_at=now)
+        for state in (TaskState.FAILED, TaskState.READY)
+    )
+
+    page = words(owner.get("/staff/"))
+
+    assert f"Task {waiting.pk} (Discard invitations) waits for you to confirm it." in page
+    assert f"Task {failed.pk} (Send invitations) failed." in page
+    assert f"/staff/tasks/{other.pk}/" not in page
+    foreign = words(manager.get("/staff/"))
+    assert "waits for you to confirm it" not in foreign
+    assert f"/staff/tasks/{failed.pk}/" not in foreign
+    headers = {"accept-language": "nl"}
+    assert f"Taak {waiting.pk} (Uitnodigingen intrekken) wacht" in words(
+        owner.get("/staff/", headers=headers)
+    )
+
+
+@pytest.mark.parametrize("name", ["website", "store_view"])
+def test_task_about_another_website_is_refused_as_one_about_none(client_of, four, other_view, name) -> None:
+    boss = client_of(make.staff(four[0].website))
+    there = {"website": other_view.website_id, "store_view": other_view.pk}[name]
+    said = [
+        str(one)
+        for pk in (there, 10**12)
+        for one in act(boss, "discard", all="1", back=f"{name}={pk}").context["messages"]
+    ]
+    assert said == [str(mass.NothingSelected())] * 2
 
 
 def test_task_is_confirmed_and_told_when_all_that_match_are_discarded(owner, four, other_view, now) -> None:

@@ -83,6 +83,7 @@ def _send_under_way(staff: Page, shop: Shop) -> None:
     staff.get_by_label("E-mail addresses").fill("\n".join(_many()))
     staff.get_by_label("Send from").select_option("Klei & Kamille International (English)")
     staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_label("Why may we mail them?").select_option("They agreed to it")
     staff.get_by_role("button", name="Invite", exact=True).click()
     staff.wait_for_url("**/staff/sends/*/")
     staff.locator("progress, [role=progressbar]").first.wait_for()

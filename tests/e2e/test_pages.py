@@ -124,6 +124,7 @@ def test_pages_of_a_send_are_accessible(shop, signed_in, look, someone):
     page.get_by_label("Invitee group").select_option("As configured")
     page.get_by_label("Send later").check()
     page.get_by_label("Send at").fill("2090-01-01T10:00")
+    page.get_by_label("Why may we mail them?").select_option("They agreed to it")
     page.get_by_role("button", name="Invite", exact=True).click()
     page.wait_for_url("**/staff/sends/*/")
     for path in (page.url, f"{page.url}stop/", shop.url("/staff/sends/"), shop.url("/staff/")):

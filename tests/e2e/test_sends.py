@@ -30,6 +30,7 @@ def add(staff: Page, shop: Shop, addresses: list[str]) -> None:
     staff.get_by_label("E-mail addresses").fill("\n".join(addresses))
     staff.get_by_label("Send from").select_option(_VIEW)
     staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_label("Why may we mail them?").select_option("They agreed to it")
     staff.get_by_role("button", name="Invite", exact=True).click()
     staff.wait_for_url(re.compile(r"/staff/sends/\d+/$"))
 

@@ -26,6 +26,7 @@ def add(page: Page, shop: Shop, addresses: list[str], *, group: str = "As config
     if "message" in others:
         page.get_by_label("Message").fill(others["message"])
     page.get_by_label(others.get("when", "Send now")).check()
+    page.get_by_label("Why may we mail them?").select_option("They agreed to it")
     page.get_by_role("button", name="Invite", exact=True).click()
 
 
@@ -63,6 +64,21 @@ def test_form_keeps_everything_when_something_is_missing(shop, signed_in, someon
     expect(staff.get_by_label("Message")).to_have_value("Hello")
     expect(staff.get_by_label("Invitee group")).to_be_focused()
 
+    # Signed out in the meantime: the same words wait behind the door.
+    staff.get_by_label("Invitee group").select_option("VIP")
+    staff.context.clear_cookies()
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    expect(staff.get_by_text("You were signed out in the meantime")).to_be_visible()
+    staff.locator("input[name=username]").fill(STAFF)
+    staff.locator("input[name=password]").fill(shops.PASSWORD)
+    staff.locator("button[type=submit]").click()
+    expect(staff.get_by_text("What you had filled in is back.")).to_be_visible()
+    expect(staff.get_by_label("E-mail addresses")).to_have_value(friend)
+    expect(staff.get_by_label("Message")).to_have_value("Hello")
+    staff.get_by_label("Why may we mail them?").select_option("They asked for it")
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    expect(staff.get_by_text("1 sent.")).to_be_visible()
+
 
 def test_staff_see_the_mail_before_they_send_it(shop, signed_in, someone):
     staff = signed_in(shop, STAFF)
@@ -72,6 +88,7 @@ def test_staff_see_the_mail_before_they_send_it(shop, signed_in, someone):
     staff.get_by_label("Message").fill("Look at this")
     staff.get_by_label("Send from").select_option(_VIEW)
     staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_label("Why may we mail them?").select_option("They agreed to it")
     staff.get_by_role("button", name="Preview the mail").click()
 
     expect(staff.get_by_text("Nothing has been sent.")).to_be_visible()
@@ -222,6 +239,7 @@ def test_double_click_on_invite_sends_once(shop, signed_in, someone):
     staff.get_by_label("E-mail addresses").fill(friend)
     staff.get_by_label("Send from").select_option(_VIEW)
     staff.get_by_label("Invitee group").select_option("As configured")
+    staff.get_by_label("Why may we mail them?").select_option("They agreed to it")
     staff.get_by_role("button", name="Invite", exact=True).dblclick()
     expect(staff.get_by_text("1 sent.")).to_be_visible()
     add(staff, shop, [later])

@@ -17,6 +17,7 @@ from guestlist.backoffice import announcing
 from guestlist.customers.models import CustomerGroup
 from guestlist.invitations import actions
 from guestlist.invitations import message as words
+from guestlist.invitations.basis import LONGEST, Basis, Why
 from guestlist.mail.config import Delivery
 from guestlist.occasions.models import Occasion
 from guestlist.stores import config as options
@@ -38,6 +39,7 @@ _FIELD_OF = {
     "not_permitted": "store_view",
     "no_sender": "store_view",
     "no_template": "store_view",
+    "no_basis": "basis",
 }
 
 
@@ -73,6 +75,16 @@ class AddForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%d-%m-%Y %H:%M"],
     )
 
+    basis = forms.ChoiceField(label=gettext_lazy("Why may we mail them?"), required=False)
+    basis_text = forms.CharField(
+        label=gettext_lazy("In words"),
+        required=False,
+        max_length=LONGEST,
+        help_text=gettext_lazy(
+            "Where and when they agreed, for example. It is kept, so that you can show it later."
+        ),
+    )
+
     def __init__(self, staff: Staff, now: datetime.datetime, data: Any = None) -> None:  # noqa: ANN401 - a QueryDict
         """Offer the store views where this staff member may add, and what goes with them."""
         super().__init__(data)
@@ -100,6 +112,7 @@ class AddForm(forms.Form):
         }
         self._offer("occasion", [("", _("The shop itself")), *titles.items()])
         sending = [(NOW, _("Send now")), (LATER, _("Send later"))] if staff.may(Permission.SEND) else []
+        self._offer("basis", [("", _("Choose …")), *Basis.choices])
         self._offer("when", [*sending, (KEEP, _("Do not send yet: keep as Not Sent"))])
         if not sending:
             self.fields["when"].initial = KEEP
@@ -168,6 +181,12 @@ class AddForm(forms.Form):
         if self.is_bound and entered > actions.SINGLE_UP_TO:
             return announcing.announced(entered, hours)
         return announcing.warned(actions.SINGLE_UP_TO, hours)
+
+    @property
+    def why(self) -> Why:
+        """Why these people may be mailed."""
+        cleaned = self.cleaned_data
+        return Why(cleaned["basis"], " ".join(cleaned["basis_text"].split()))
 
     @property
     def ready_at(self) -> datetime.datetime | None:

@@ -77,6 +77,7 @@ def _invite(form: AddForm, again: Sequence[str]) -> list[actions.Verdict]:
         group=form.groups.get(cleaned["group"]),
         occasion=form.occasions.get(cleaned["occasion"]),
         ready_at=form.ready_at,
+        why=form.why,
         again=_normalized(again),
         config=config.of(view),
         delivery=form.deliveries[view.pk],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,6 +21,13 @@ from guestlist.invitations.models import WAITING, Invitation
 from guestlist.mail.models import Message
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Permission
+
+if TYPE_CHECKING:
+    import datetime
+
+    from guestlist.backoffice.access import Staff
+
+log = logging.getLogger(__name__)
 
 
 @require_safe
@@ -39,6 +47,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
             title=_("Discard this invitation?"),
             text=_("Its link stops working, and a mail that is still waiting is not sent."),
             button=_("Discard"),
+            is_final=True,
             is_possible=invitation.is_open,
         )
     try:
@@ -109,6 +118,8 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return _back_to(request, pk)
+    # Whoever has it may join with it, so that it was given out should not be known to its reader alone.
+    log.info("link shown invitation=%s actor=%s", invitation.pk, access.of(request).actor)
     return _shown(request, invitation, link=url)
 
 
@@ -119,11 +130,18 @@ def address_of(invitation: Invitation) -> str:
 
 def can_send(invitation: Invitation) -> bool:
     """Tell whether a button to send it makes sense; the action has the last word."""
-    return (
-        invitation.status != Status.ACCEPTED
-        and invitation.delivery not in WAITING
-        and invitation.address_hash is not None
-    )
+    return not _why_not(invitation)
+
+
+def _why_not(invitation: Invitation) -> str:
+    """Say why it cannot be sent as it is now; nothing where it can."""
+    if invitation.status == Status.ACCEPTED:
+        return _("It is accepted, so there is nothing left to send.")
+    if invitation.address_hash is None:
+        return _("It has no address: its link is passed on by hand.")
+    if invitation.delivery in WAITING:
+        return _("Its mail is on its way already. It can be sent again when that is over.")
+    return ""
 
 
 def _found(request: HttpRequest, pk: int, needed: Permission = Permission.VIEW) -> Invitation:
@@ -164,9 +182,6 @@ def _shown(
     back = request.GET.get("back", "")
     mail = Message.objects.select_related("sender").filter(pk=invitation.mail_id or 0).first()
     events = history.events_of(invitation)
-    first = invitation.status == Status.NOT_SENT
-    website_id = invitation.website_id
-    sendable = staff.actor.may(Permission.SEND if first else Permission.RESEND, website_id)
     context = {
         **access.context(request),
         "title": _("Invitation %(id)s") % {"id": invitation.pk},
@@ -179,20 +194,31 @@ def _shown(
         "now": now,
         "steps": history.steps(events, staff),
         "mail": mail,
-        "answers": history.answers(events, invitation.mail_id),
+        "answers": history.answers(events, invitation),
         "beside": neighbors.links(invitation, back, staff=staff, now=now),
         "may_see_staff": staff.is_owner,
         "query": f"?{urlencode({'back': back})}" if back else "",
         "list_address": listing.address_of(back),
-        "can_discard": invitation.is_open and staff.actor.may(Permission.DISCARD, website_id),
-        "can_send": can_send(invitation) and sendable,
-        "can_edit": first and staff.actor.may(Permission.ADD, website_id),
-        "can_share": invitation.is_open
-        and not invitation.is_expired(now)
-        and staff.actor.may(Permission.SEND, website_id),
-        "is_first": first,
+        **_buttons(invitation, staff, now),
     }
     return render(request, "backoffice/invitation.html", context, status=422 if problem else 200)
+
+
+def _buttons(invitation: Invitation, staff: Staff, now: datetime.datetime) -> dict[str, Any]:
+    """Return what this staff member can do with it as it is now, and why it cannot be sent where it cannot."""
+    first, website_id, may = invitation.status == Status.NOT_SENT, invitation.website_id, staff.actor.may
+    is_usable = invitation.is_open and not invitation.is_expired(now)
+    why_not = _why_not(invitation)
+    if not why_not and not may(Permission.SEND if first else Permission.RESEND, website_id):
+        why_not = _("Your role does not send invitations. Ask a colleague whose role does.")
+    return {
+        "is_first": first,
+        "can_discard": invitation.is_open and may(Permission.DISCARD, website_id),
+        "can_send": not why_not,
+        "why_not_sent": why_not,
+        "can_edit": first and may(Permission.ADD, website_id),
+        "can_share": is_usable and may(Permission.SEND, website_id),
+    }
 
 
 def _asked(request: HttpRequest, invitation: Invitation, **said: Any) -> HttpResponse:  # noqa: ANN401 - sentences

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers.models import Customer, CustomerGroup, User
+from guestlist.invitations.basis import Why
 from guestlist.invitations.lifecycle import Reason, Status
-from guestlist.invitations.models import Delivery, EventKind, InvitationEvent
+from guestlist.invitations.models import MAIL_KIND, Delivery, EventKind, InvitationEvent
 from guestlist.mail.models import Attempt
+from guestlist.orders import money
+from guestlist.orders.models import Order
 from guestlist.stores.actors import ActorKind
 
 if TYPE_CHECKING:
@@ -44,6 +47,10 @@ class Step:
     reason: str
     origin: str
     target: str
+    why: str
+    """Why the person may be mailed, where somebody said so."""
+    about: str
+    """Which order it was and what it came to, where it is about one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ def events_of(invitation: Invitation) -> list[InvitationEvent]:
 
 def steps(events: Sequence[InvitationEvent], staff: Staff) -> list[Step]:
     """Return the history in words, in as many queries for many events as for one."""
-    names, groups = _names(events, staff), _groups(events)
+    names, groups, about = _names(events, staff), _groups(events), _orders(events, staff)
     kinds, reasons, statuses = dict(EventKind.choices), dict(Reason.choices), dict(Status.choices)
     return [
         Step(
@@ -73,6 +80,8 @@ def steps(events: Sequence[InvitationEvent], staff: Staff) -> list[Step]:
             reason=str(reasons.get(event.reason, event.reason)) if event.reason != event.kind else "",
             origin=groups.get((event.pk, "from"), str(statuses.get(event.origin or "", ""))),
             target=groups.get((event.pk, "to"), str(statuses.get(event.target or "", ""))),
+            why=str(Why(event.detail.get("basis", ""), event.detail.get("words", ""))),
+            about=about.get(event.pk, ""),
         )
         for event in events
     ]
@@ -81,12 +90,17 @@ def steps(events: Sequence[InvitationEvent], staff: Staff) -> list[Step]:
 def _label(event: InvitationEvent, kinds: Mapping[str, Any]) -> str:
     if event.kind == EventKind.RESENT and event.target is None:
         return gettext("Resend asked for")
+    if event.kind == EventKind.ORDER_REVERSED:
+        return gettext("Order canceled") if "cancelled" in event.detail else gettext("Order refunded")
     return str(kinds.get(event.kind, event.kind))
 
 
-def answers(events: Sequence[InvitationEvent], mail_id: int | None) -> list[Answer]:
-    """Return what mail servers said, newest first: what they took stands in the history, all else beside the newest mail."""
-    attempts = list(Attempt.objects.filter(message=mail_id).order_by("-pk")) if mail_id else []
+def answers(events: Sequence[InvitationEvent], invitation: Invitation) -> list[Answer]:
+    """Return what mail servers said to any of its mails, newest first: what they took stands in the history."""
+    # Those that an earlier release wrote down are known by the newest mail alone.
+    of_newest = Attempt.objects.filter(message=invitation.mail_id or 0, subject_id=None)
+    every = Attempt.objects.about(MAIL_KIND, invitation.pk).union(of_newest, all=True)
+    attempts = list(every.order_by("-id")[:_EVENTS])
     found = [_answer(one.at, one.outcome, one.code, one.answer) for one in attempts]
     known = {(one.code[:40], one.answer[:_EVENT_ANSWER]) for one in attempts}
     for event in events:
@@ -114,6 +128,34 @@ def _groups(events: Sequence[InvitationEvent]) -> dict[tuple[int, str], str]:
         key: str(known.get(pk, gettext("deleted group"))) if pk else gettext("As configured")
         for key, pk in ends.items()
     }
+
+
+def _orders(events: Sequence[InvitationEvent], staff: Staff) -> dict[int, str]:
+    """Return which order it was and its amount, in the reader's format, by the event's id."""
+    told = [event for event in events if "order" in event.detail]
+    if not told:
+        return {}
+    ids = {event.detail["order"] for event in told}
+    seen = Order.objects.visible_to(staff.actor).filter(pk__in=ids)
+    numbers = dict(seen.values_list("pk", "number"))
+    return {event.pk: _order(event.detail, numbers.get(event.detail["order"], "–")) for event in told}
+
+
+def _order(detail: Mapping[str, Any], number: str) -> str:
+    """Return the number of an order, and what it came to, or what of it went back so far."""
+
+    def shown(amount: int) -> str:
+        return money.shown(amount, detail["currency"], get_language() or "en")
+
+    if "total" in detail:
+        return f"{number}: {shown(detail['total'])}"
+    if "refunded" in detail:
+        words = gettext("%(number)s: %(amount)s in all so far")
+        return words % {"number": number, "amount": shown(detail["refunded"])}
+    if not detail["taken_back"]:
+        return number  # all of it was refunded before
+    words = gettext("%(number)s: %(amount)s counts no more")
+    return words % {"number": number, "amount": shown(detail["taken_back"])}
 
 
 def _names(events: Sequence[InvitationEvent], staff: Staff) -> dict[tuple[str, int | None], str]:

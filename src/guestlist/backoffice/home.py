@@ -11,7 +11,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from guestlist.backoffice import access, recent, sends
+from guestlist.backoffice import access, recent, sends, tasks
 from guestlist.backoffice.labels import EXPIRED
 from guestlist.customers.models import DefaultGroup
 from guestlist.invitations import estimates, filters
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _NEWEST = 5
 _SENDS = 5
+_TASKS = 5
 _TROUBLES = (Delivery.FAILED, Delivery.BOUNCED, Delivery.IN_DOUBT)
 _SHORTCUTS = (
     ("invitations_add", gettext_lazy("Add invitations"), Permission.ADD),
@@ -63,6 +64,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "recent": recent.recent(staff.store_views, now=now),
             "statuses": _statuses(staff, now),
             "mail": _mail(staff, now),
+            "tasks": tasks.needing(staff, most=_TASKS),
             "sends": sends.open_ones(staff, now, most=_SENDS),
             "newest": list(newest[:_NEWEST]),
         }

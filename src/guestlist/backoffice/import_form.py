@@ -15,7 +15,7 @@ from guestlist.backoffice.add_form import AS_CONFIGURED, LATER, AddForm
 from guestlist.invitations.imports import columns, files
 from guestlist.invitations.imports.columns import Field
 from guestlist.invitations.imports.files import UnusableFile
-from guestlist.invitations.imports.plans import Basis, Plan
+from guestlist.invitations.imports.plans import Plan
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
@@ -64,13 +64,6 @@ class ImportForm(AddForm):
         label=gettext_lazy("Invite again who has an open invitation"),
         required=False,
     )
-    basis = forms.ChoiceField(label=gettext_lazy("Why may we mail them?"), required=False)
-    basis_text = forms.CharField(
-        label=gettext_lazy("In words"),
-        required=False,
-        max_length=300,
-        help_text=gettext_lazy("Where and when they agreed, for example. It is kept with the send."),
-    )
 
     def __init__(
         self,
@@ -118,7 +111,6 @@ class ImportForm(AddForm):
                 choices=offered,
                 initial=self.layout.columns.get(field, ""),
             )
-        self._offer("basis", [("", _("Choose …")), *Basis.choices])
         self.fields["group"].initial = AS_CONFIGURED
         if len(self.file.sheets) > 1:
             self._offer_sheets()
@@ -215,8 +207,8 @@ class ImportForm(AddForm):
             when=cleaned["when"],
             ready_at=cleaned["at"] if cleaned["when"] == LATER else None,
             again=cleaned["again"],
-            basis=cleaned["basis"],
-            basis_text=" ".join(cleaned["basis_text"].split()),
+            basis=self.why.basis,
+            basis_text=self.why.words,
         )
 
     def refuse(self, refusal: Refusal) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from guestlist.customers.models import CustomerGroup
 from guestlist.invitations.actions import SINGLE_UP_TO
 from guestlist.invitations.imports import results
-from guestlist.invitations.imports.plans import Basis, Plan, Run, When
+from guestlist.invitations.imports.plans import Plan, Run, When
 from guestlist.invitations.imports.verdicts import NAMES, NEW
 from guestlist.invitations.models import ImportFile, Task, TaskState
 from guestlist.mail.models import Send
@@ -123,6 +123,5 @@ def _fixed(plan: Plan) -> list[tuple[str, Any]]:
     if plan.message:
         rows.append((_("Message"), plan.message))
     if plan.basis:
-        why = str(Basis(plan.basis).label)
-        rows.append((_("Why may we mail them?"), f"{why}: {plan.basis_text}" if plan.basis_text else why))
+        rows.append((_("Why may we mail them?"), str(plan.why)))
     return rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from guestlist.backoffice import paging
 from guestlist.customers.models import CustomerGroup
 from guestlist.invitations.config import Invitations
 from guestlist.invitations.emails import InvitationKind
@@ -105,6 +106,7 @@ def read(resolved: config.Resolved[Any], entered: QueryDict) -> Wanted:
     """Return what was entered, as far as it differs from what is stored; saving refuses what may not be set here."""
     wanted = Wanted()
     section = type(resolved.value)
+    found = _found() if section is Invitations else {}
     for name, info in section.model_fields.items():
         if not _is_there(name, entered):
             continue
@@ -115,6 +117,8 @@ def read(resolved: config.Resolved[Any], entered: QueryDict) -> Wanted:
             continue
         value = _entered(name, info, entered)
         try:
+            if name in found:
+                _require_offered(name, info, value, found[name])
             stored = config.checked(section, name, value)
         except Refusal as refusal:
             wanted.problems[name] = str(refusal)
@@ -122,6 +126,13 @@ def read(resolved: config.Resolved[Any], entered: QueryDict) -> Wanted:
         if not is_own or stored != _json(resolved.stored, name):
             wanted.changes[name] = Change(value)
     return wanted
+
+
+def _require_offered(name: str, info: FieldInfo, value: Any, choices: Choices) -> None:  # noqa: ANN401 - each option has a type of its own
+    """Refuse a template or a group that there is none of, which the option's type cannot tell."""
+    if not {code for code, _label in choices}.issuperset(_texts(value)):
+        reason = _("choose one of the values offered.")
+        raise config.InvalidValue(label=config.about(info).label, reason=reason, option=name)
 
 
 def _is_there(name: str, entered: QueryDict) -> bool:
@@ -189,7 +200,9 @@ def _kind(name: str, choices: Choices) -> str:
 def _entered(name: str, info: FieldInfo, entered: QueryDict) -> Any:  # noqa: ANN401 - each option has a type of its own
     """Return what was entered as the option's type; what cannot be is returned as typed, to be refused with a reason."""
     if name == "inviting_groups":
-        return [int(text) if text.isdigit() else text for text in entered.getlist(f"value_{name}")]
+        # What is no number is said to be none by whoever checks the value.
+        typed = entered.getlist(f"value_{name}")
+        return [text if (number := paging.number(text)) is None else number for text in typed]
     text = entered.get(f"value_{name}", "").strip()
     if info.annotation is bool:
         return {"true": True, "false": False}.get(text, text)

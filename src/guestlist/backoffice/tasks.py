@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -113,8 +114,16 @@ def switch(request: HttpRequest, pk: int, action: str) -> HttpResponse:
         messages.warning(request, str(refusal))
     else:
         # Also for the second press of a double click: it is so.
-        messages.success(request, str(_DONE[action]))
+        is_given_up = action == "stop" and task.confirmed_at is None
+        messages.success(request, _("Nothing was changed.") if is_given_up else str(_DONE[action]))
     return HttpResponseRedirect(reverse("admin:task", args=[pk]))
+
+
+def needing(staff: Staff, *, most: int) -> list[Task]:
+    """Return the newest tasks that somebody has to see to: those that failed, and their own that wait for a yes."""
+    failed = Q(state=TaskState.FAILED)
+    waiting = Q(state=TaskState.READY, created_by=staff.actor.id, created_by__isnull=False)
+    return list(_visible(staff).filter(failed | waiting).order_by("-pk")[:most])
 
 
 def _visible(staff: Staff) -> QuerySet[Task]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -13,28 +13,12 @@ from django.utils.translation import gettext as _
 from guestlist.invitations.lifecycle import MoveNotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from guestlist.refusal import Refusal
 
 log = logging.getLogger(__name__)
 
 _NOT_SET_UP = frozenset({"no_sender", "no_template", "no_default_group"})
 """Refusals that only staff can do something about; their sentences are for staff."""
-
-
-def keeps_form[V: Callable[..., HttpResponseBase]](view: V) -> V:
-    """Mark a view that shows its form again, filled in, when the token is refused.
-
-    The view must ask :func:`is_refused` before it acts on anything: no token, no action.
-    """
-    view.keeps_form = True  # type: ignore[attr-defined]
-    return view
-
-
-def is_refused(request: HttpRequest) -> bool:
-    """Tell whether the request's CSRF token was refused, so that its form may be shown but not obeyed."""
-    return getattr(request, "csrf_refused", False)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

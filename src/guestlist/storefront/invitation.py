@@ -31,6 +31,7 @@ from guestlist.storefront import errors, link_cookie, registration, visits
 from guestlist.storefront.forms import RegisterForm
 from guestlist.storefront.gate import config_of
 from guestlist.storefront.private import private
+from guestlist.stores import stale
 
 if TYPE_CHECKING:
     from guestlist.invitations.config import Invitations
@@ -76,7 +77,7 @@ def seen(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@errors.keeps_form
+@stale.keeps_form
 @require_http_methods(["POST"])
 @private
 @sensitive_post_parameters("password")
@@ -88,7 +89,7 @@ def register(request: HttpRequest) -> HttpResponse:
     if visit.standing != LinkStanding.OPEN or request.user.is_authenticated:
         return _page(request, visit)
     form = visit.form(request.POST)
-    if errors.is_refused(request):
+    if stale.is_refused(request):
         form.add_error(None, errors.stale_form())
         return _register_page(request, visit, form)
     limited: HttpResponse | None = ratelimit.consume_or_429(request, action="signup")

@@ -17,6 +17,7 @@ from guestlist.refusal import Refusal
 from guestlist.storefront import errors
 from guestlist.storefront.forms import AddressField
 from guestlist.storefront.private import private
+from guestlist.stores import stale
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -30,13 +31,13 @@ class AddressForm(forms.Form):
     email = AddressField()
 
 
-@errors.keeps_form
+@stale.keeps_form
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def ask(request: HttpRequest) -> HttpResponse:
     """Mail the link to an address; the answer is the same whether anything stands for it or not."""
     form = AddressForm(request.POST or None)
-    if request.method == "POST" and errors.is_refused(request):
+    if request.method == "POST" and stale.is_refused(request):
         form.add_error(None, errors.stale_form())
     if request.method != "POST" or not form.is_valid():
         return _form(request, form)

@@ -34,6 +34,7 @@ from guestlist.storefront.forms import (
 )
 from guestlist.storefront.gate import config_of
 from guestlist.storefront.private import private
+from guestlist.stores import stale
 
 if TYPE_CHECKING:
     from typing import Any
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from guestlist.invitations.links import Link
 
 
-@errors.keeps_form
+@stale.keeps_form
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @sensitive_post_parameters("password")
@@ -54,7 +55,7 @@ def signup(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, RegisterForm())
     form = RegisterForm(request.POST)
-    if errors.is_refused(request):
+    if stale.is_refused(request):
         form.add_error(None, errors.stale_form())
         return _page(request, form)
     limited: HttpResponse | None = ratelimit.consume_or_429(request, action="signup")

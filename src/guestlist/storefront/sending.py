@@ -25,6 +25,7 @@ from guestlist.refusal import Refusal
 from guestlist.storefront import errors
 from guestlist.storefront.drafts import Draft, chosen_occasion
 from guestlist.storefront.gate import ShopRequest, config_of, for_inviters
+from guestlist.stores import stale
 
 if TYPE_CHECKING:
     import datetime
@@ -49,7 +50,7 @@ _MAIL_CSP = {
 }
 
 
-@errors.keeps_form
+@stale.keeps_form
 @require_http_methods(["GET", "HEAD", "POST"])
 # Kept by the browser, so that its back button finds what was typed and what was shown; asked for anew otherwise.
 @cache_control(private=True, no_cache=True)
@@ -59,7 +60,7 @@ def send(request: ShopRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, Draft(addresses=("",), occasion=request.GET.get("occasion", "")[:40]))
     draft = Draft.of(request.POST)
-    if errors.is_refused(request):
+    if stale.is_refused(request):
         return _form(request, replace(draft, whole=errors.stale_form()))
     changed = _rearranged(draft, request.POST)
     if changed is not None:

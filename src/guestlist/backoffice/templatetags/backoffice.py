@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from guestlist.backoffice.labels import EXPIRED, STATES
@@ -16,6 +19,9 @@ from guestlist.mail.models import MessageState
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Iterable, Mapping
+
+    from django.template import Context
 
     from guestlist.invitations.models import Invitation
     from guestlist.mail.models import Message
@@ -80,3 +86,26 @@ def grouped(number: int) -> str:
 def as_query(values: dict[str, str]) -> str:
     """Return values as the query of an address."""
     return urlencode(values)
+
+
+@register.filter
+def some_permitted(items: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether a part of the menu has anything in it for whoever looks at it."""
+    return any(one["has_permission"] for one in items)
+
+
+@register.inclusion_tag("unfold/helpers/header_title.html", takes_context=True)
+def place(context: Context) -> dict[str, Any]:
+    """Say where a page of a plain table is: below its table, as the menu calls it, and not below an app of Django's."""
+    opts = context["opts"]
+    one = context.get("original") or context.get("object")
+    parts = [
+        {"link": reverse(admin_urlname(opts, SafeString("changelist"))), "title": opts.verbose_name_plural}
+    ]
+    if one is not None and not isinstance(one, str):
+        parts.append(
+            {"link": reverse(admin_urlname(opts, SafeString("change")), args=[one.pk]), "title": one}
+        )
+    elif context.get("add"):
+        parts.append({"link": "", "title": context["title"]})
+    return {"parts": parts}

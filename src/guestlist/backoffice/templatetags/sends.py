@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from guestlist.invitations.basis import Why
 from guestlist.mail import sends
 from guestlist.mail.models import Measure
 from guestlist.mail.moments import told
@@ -23,7 +24,7 @@ from guestlist.mail.sends import Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guestlist.mail.models import SenderIdentity
+    from guestlist.mail.models import Send, SenderIdentity
     from guestlist.mail.sends import Progress
 
 register = template.Library()
@@ -52,6 +53,12 @@ _ROWS: dict[Measure, dict[str, Any]] = {
     Measure.WITHDRAWN: {"state__exact": "withdrawn"},
 }
 """How the outbox is narrowed to the rows behind a count; the same as `guestlist.mail.counting.of_row`."""
+
+
+@register.filter
+def why(send: Send) -> Why:
+    """Return why the people of a send may be mailed."""
+    return Why(send.basis, send.basis_text)
 
 
 @register.inclusion_tag("backoffice/_send_status.html")

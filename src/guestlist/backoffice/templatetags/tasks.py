@@ -94,7 +94,7 @@ def task_lead(task: Task) -> str:
     """Say what goes on, or what it waits for; of one that is over, only that it never began."""
     if task.state == TaskState.RUNNING:
         seconds = _seconds_left(task)
-        return _("A worker takes it up soon") if seconds is None else time_left(seconds)
+        return _("Begins soon") if seconds is None else time_left(seconds)
     if task.state == TaskState.STOPPED and task.confirmed_at is None:
         return _("It was given up before it began. Nothing was changed.")
     return results.problem(task) or str(_LEADS.get(TaskState(task.state), ""))

@@ -8,6 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("input[data-copy]").forEach(offerCopying);
   document.querySelectorAll("[data-live]").forEach(watch);
   document.querySelectorAll("form[data-rereading]").forEach(reread);
+  restoreTyped();
   // Unfold's page is hidden until its script has run, so a browser's own autofocus comes too early.
   const problem = document.querySelector("#content [aria-invalid='true'], #verdicts");
   if (problem) requestAnimationFrame(() => problem.focus());
@@ -16,6 +17,7 @@ document.addEventListener("DOMContentLoaded", () => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.matches("[data-forget-selection]")) sessionStorage.removeItem("invitations");
+  if (form.method === "post" && !form.matches("[data-selection]")) keepTyped(form);
   if (!form.matches("[data-once]")) return;
   if (form.dataset.sent) {
     event.preventDefault();
@@ -23,6 +25,27 @@ document.addEventListener("submit", (event) => {
   }
   form.dataset.sent = "1";
   form.setAttribute("aria-busy", "true");
+});
+
+// What opens over the page closes again when somebody goes on elsewhere.
+document.addEventListener("click", (event) => closeChoices((open) => !open.contains(event.target)));
+document.addEventListener("focusin", (event) => closeChoices((open) => !open.contains(event.target)));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  closeChoices((open) => {
+    if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+    return true;
+  });
+});
+
+function closeChoices(isDone) {
+  document.querySelectorAll("details.gl-choices[open]").forEach((open) => isDone(open) && open.removeAttribute("open"));
+}
+
+// An address that is passed on shall have in it what was asked for, and nothing else.
+document.addEventListener("formdata", (event) => {
+  if (event.target.method !== "get") return;
+  [...event.formData].forEach(([name, value]) => value || event.formData.delete(name));
 });
 
 // Unfold looks for a text field of its own beside every file field, and fails where there is none.
@@ -182,3 +205,44 @@ function reread(form) {
     }
   });
 }
+
+/** Keep what was typed until the next page tells that it arrived: who has to sign in first shall not type it again. */
+function keepTyped(form) {
+  if (!form.closest("#content")) return;
+  const fields = [...form.elements].filter(isTyped).map((one) => [one.name, one.value, one.checked]);
+  const page = location.pathname + location.search;
+  if (fields.length) sessionStorage.setItem("typed", JSON.stringify({ who: who(), page, form: posting().indexOf(form), fields }));
+}
+
+/** Put what was typed back into its form, after a page that had to come between; after any other forget it. */
+function restoreTyped() {
+  const kept = JSON.parse(sessionStorage.getItem("typed") || "null");
+  if (!kept) return;
+  if (document.querySelector("#login-form, [data-keeps-typed]")) {
+    sessionStorage.setItem("typed", JSON.stringify({ ...kept, isHeld: true }));
+    return;
+  }
+  sessionStorage.removeItem("typed");
+  const form = posting()[kept.form];
+  if (!kept.isHeld || !form || kept.who !== who() || kept.page !== location.pathname + location.search) return;
+  const fields = [...form.elements].filter(isTyped);
+  kept.fields.forEach(([name, value, checked]) => {
+    const field = fields.find((one) => one.name === name && (!isTick(one) || one.value === value));
+    if (!field) return;
+    if (isTick(field)) field.checked = checked;
+    else field.value = value;
+    field.dispatchEvent(new Event(isTick(field) ? "change" : "input", { bubbles: true }));
+  });
+  const content = document.getElementById("content");
+  const note = document.createElement("p");
+  Object.assign(note, { className: "gl-note gl-note-slow", textContent: content.dataset.restored });
+  note.setAttribute("role", "status");
+  note.tabIndex = -1;
+  content.prepend(note);
+  requestAnimationFrame(() => note.focus());
+}
+
+const posting = () => [...document.querySelectorAll("#content form[method=post]")];
+const who = () => document.querySelector(".gl-user-name")?.textContent;
+const isTick = (field) => field.type === "checkbox" || field.type === "radio";
+const isTyped = (field) => field.name && !["hidden", "password", "file", "submit", "button"].includes(field.type);
