@@ -18,14 +18,7 @@ from guestlist.invitations.actions import Joined
 from guestlist.invitations.basis import Basis, Why
 from guestlist.invitations.config import Invitations
 from guestlist.invitations.links import Link
-from guestlist.invitations.models import (
-    AttributedOrder,
-    Channel,
-    EventKind,
-    FiguresDelta,
-    Invitation,
-    InvitationEvent,
-)
+from guestlist.invitations.models import Channel, Invitation
 from guestlist.mail import actions as mail
 from guestlist.mail.kinds import Outcome, Row, Verdict
 from guestlist.mail.models import Message
@@ -317,13 +310,3 @@ def refund(one: Order, so_far: int, *, now: datetime.datetime = NOW) -> Order:
         actor=SYSTEM,
         now=now,
     ).order
-
-
-def orders_of_an_earlier_release() -> None:
-    """Leave of all orders what a release wrote that kept no rows of what counts, purchases, or days in the history."""
-    AttributedOrder.objects.all().delete()
-    FiguresDelta.objects.filter(measure__startswith="purchased").delete()
-    Order.objects.update(recorded_at=None)
-    for event in InvitationEvent.objects.filter(kind=EventKind.ORDER_ATTRIBUTED):
-        event.detail = {name: event.detail[name] for name in ("order", "total", "currency")}
-        event.save()

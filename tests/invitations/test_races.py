@@ -12,7 +12,7 @@ from guestlist import addresses
 from guestlist.customers.models import Customer, User
 from guestlist.invitations import actions as invitations
 from guestlist.invitations import figures, recounting
-from guestlist.invitations.actions import AddressTaken, AlreadyOnItsWay, earlier
+from guestlist.invitations.actions import AddressTaken, AlreadyOnItsWay
 from guestlist.invitations.basis import Why
 from guestlist.invitations.lifecycle import MoveNotAllowed, Status
 from guestlist.invitations.models import (
@@ -326,26 +326,6 @@ def test_orders_count_once_when_they_are_placed_canceled_and_refunded_at_once() 
     assert Order.objects.count() == 3 * ROUNDS
     reversed_ones = InvitationEvent.objects.filter(kind=EventKind.ORDER_REVERSED)
     assert reversed_ones.count() == 3 * ROUNDS
-
-
-def test_earlier_orders_count_once_when_workers_and_the_shop_meet_them_at_once() -> None:
-    customer = make.registered(make.sent_invitation()).customer
-    assert customer is not None
-    first, second, _third = (make.order(customer) for _number in range(3))
-    make.orders_of_an_earlier_release()
-
-    results: list[object] = races.together(
-        earlier.catch_up,
-        earlier.catch_up,
-        partial(make.cancel, first),
-        partial(make.refund, second, 250),
-        partial(make.order, customer),
-    )
-
-    assert outcomes(results) == {"done": 5}
-    assert AttributedOrder.objects.count() == 4
-    assert recounting.audit().adds_up
-    assert figures_are_exact()
 
 
 def test_one_number_is_one_order_when_two_customers_have_it_at_once() -> None:

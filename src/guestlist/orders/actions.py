@@ -151,7 +151,6 @@ def place(
             "currency": currency,
             "total": total,
             "placed_at": placed_at or now,
-            "recorded_at": now,
         },
     )
     told = (buyer.pk, store_view.pk, currency, total, placed_at or order.placed_at)

@@ -43,19 +43,12 @@ class Order(models.Model):
     refunded = models.BigIntegerField(_("refunded"), default=0, help_text=_("In minor units: cents."))
     placed_at = models.DateTimeField(_("placed"))
     cancelled_at = models.DateTimeField(_("canceled"), null=True, blank=True)
-    # When we were told; null only where a release recorded it that did not know the column (`invitations.actions.earlier`).
-    recorded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = OrderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
-        indexes = (
-            models.Index(
-                fields=["id"], condition=Q(recorded_at__isnull=True), name="guestlist_order_earlier"
-            ),
-        )
         constraints = (
             models.UniqueConstraint(fields=["website", "number"], name="guestlist_order_number_once"),
             models.CheckConstraint(

@@ -28,7 +28,6 @@ def totals(*, as_json: bool) -> int:
             "sends": [_told(one) for one in audits],
             "wrong": [one.send_id for one in wrong],
             "orders": orders.orders,
-            "orders_waiting": orders.waiting,
             "differences": [_difference(one) for one in orders.differences],
         }
         _say(json.dumps(told))
@@ -48,12 +47,6 @@ def totals(*, as_json: bool) -> int:
 
 
 def _tell_orders(orders: recounting.Audit) -> None:
-    if orders.waiting:
-        _say(
-            f"{orders.waiting} orders of an earlier release are not counted yet. "
-            "The worker does that, a piece at a time: check again once it has."
-        )
-        return
     for one in orders.differences:
         figure = f"{one.measure} {one.currency}".rstrip()
         _say(

@@ -15,15 +15,7 @@ from django.utils import timezone
 
 from guestlist.invitations import blocks, figures
 from guestlist.invitations import emails as invitation_mail
-from guestlist.invitations.actions import (
-    converting,
-    earlier,
-    import_files,
-    mass,
-    snapshots,
-    tasks,
-    websites,
-)
+from guestlist.invitations.actions import converting, import_files, mass, snapshots, tasks, websites
 from guestlist.invitations.actions.importing import Importing
 from guestlist.invitations.actions.tasks import Handler
 from guestlist.invitations.config import Invitations
@@ -95,7 +87,6 @@ def upkeep() -> list[Job]:
         Job("workbooks", 1, read_workbook, is_whole=True),
         Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
-        Job("orders", 60, _catch_up),
         Job("forgetting", 3600, _forget),
     ]
 
@@ -176,10 +167,6 @@ def _see_to_sends(teller: Teller, _stopping: Callable[[], bool]) -> bool:
 def _brake(_stopping: Callable[[], bool]) -> bool:
     brake.apply(now=timezone.now())
     return False
-
-
-def _catch_up(_stopping: Callable[[], bool]) -> bool:
-    return earlier.catch_up() == earlier.AT_ONCE
 
 
 def _forget(_stopping: Callable[[], bool]) -> bool:

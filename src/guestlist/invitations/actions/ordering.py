@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from guestlist.invitations import figures
-from guestlist.invitations.actions import earlier, moves, purchases
+from guestlist.invitations.actions import moves, purchases
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import AttributedOrder, EventKind, Invitation, InvitationEvent
 from guestlist.orders import actions as orders
@@ -116,8 +116,6 @@ def attribute_waiting(invitation: Invitation, customer: Customer, *, now: dateti
             placed_at__gte=invitation.accepted_at,
             cancelled_at=None,
             attribution=None,
-            # Of those of an earlier release `earlier` knows which count already.
-            recorded_at__isnull=False,
         ).order_by("placed_at", "pk")
     )
     # Another acceptance may have got their orders so far: then it goes on getting them.
@@ -188,8 +186,6 @@ def _take_back(
 ) -> None:
     """Let an order that was canceled or refunded count for less, on the day that it counted."""
     order = reversal.order
-    if order.recorded_at is None:
-        earlier.adopt([order])
     row = AttributedOrder.objects.select_related("invitation").filter(order=order).first()
     if row is None:
         return

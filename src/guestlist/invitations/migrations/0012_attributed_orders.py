@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("guestlist_invitations", "0011_workbooks_for_the_worker"),
-        ("guestlist_orders", "0003_recorded_at_indexed"),
+        ("guestlist_orders", "0001_orders"),
     ]
 
     operations = [
