@@ -234,6 +234,7 @@ def _objects(numbers: range, view: Any, sender: Any, version: Any, now: Any) -> 
                     kind="created",
                     target="not_sent",
                     at=now,
+                    day=now.date(),
                     actor_kind="system",
                     reason="created",
                 )

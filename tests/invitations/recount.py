@@ -34,6 +34,7 @@ def from_history() -> Figures:
     for event in InvitationEvent.objects.order_by("pk"):
         one = rows[event.invitation_id]
         day = moves.local_day(one.store_view, event.at)
+        assert event.day == day, event
         for measure, amount, currency in _of(event, one.pk in seen_sent):
             counted[one.store_view_id, Basis.EVENT, day, measure, currency] += amount
             if measure.startswith("sent_"):

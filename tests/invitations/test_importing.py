@@ -107,6 +107,7 @@ def made_so_far() -> dict[str, tuple[Any, ...]]:
                 events[one.pk].target,
                 events[one.pk].actor_kind,
                 events[one.pk].actor_id,
+                events[one.pk].day,
                 events[one.pk].detail,
             ),
             one.mail_id

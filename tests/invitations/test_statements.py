@@ -74,7 +74,7 @@ def everything(ones: list[Invitation]) -> tuple[Any, ...]:
         list(
             InvitationEvent.objects.filter(invitation=one)
             .order_by("pk")
-            .values_list("kind", "origin", "target", "reason", "actor_kind", "at", "detail")
+            .values_list("kind", "origin", "target", "reason", "actor_kind", "at", "day", "detail")
         )
         for one in ones
     ]

@@ -34,12 +34,12 @@ def catch_up(since: datetime.datetime) -> None:
         InvitationEvent.objects.filter(target=Status.SENT, at__gte=since)
         .order_by()
         .annotate(
-            day=TruncDate("at", tzinfo=datetime.UTC),
+            sent_on=TruncDate("at", tzinfo=datetime.UTC),
             until=Coalesce(TruncDate("invitation__expires_at", tzinfo=datetime.UTC), Value(NO_END)),
             block=F("invitation") / BLOCK,
         )
     )
-    _write(set(sent.values_list("day", "until", "block").distinct()))
+    _write(set(sent.values_list("sent_on", "until", "block").distinct()))
 
 
 def _write(found: set[tuple[datetime.date, datetime.date, int]]) -> None:

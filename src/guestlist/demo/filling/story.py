@@ -233,7 +233,7 @@ class _Teller:
         self, site: Site, view: StoreView, pk: int, inviter: int | None, email: str, at: datetime.datetime
     ) -> _Fate:
         """Decide what becomes of an invitation, and write its history."""
-        event = self._events(pk)
+        event = self._events(view, pk)
         who = (ActorKind.CUSTOMER, inviter) if inviter else (ActorKind.STAFF, self.staff_id)
         event(EventKind.CREATED, None, Status.NOT_SENT, at, who, Reason.CREATED)
         self._count(view, figures.CREATED, at)
@@ -275,7 +275,7 @@ class _Teller:
             self._count(view, f"{figures.DISCARDED}.{fate.reason}", answers_at, fate.sent_day)
         return fate
 
-    def _events(self, pk: int) -> Any:  # noqa: ANN401 - a function of six arguments
+    def _events(self, view: StoreView, pk: int) -> Any:  # noqa: ANN401 - a function of six arguments
         append = self.rows.events.append
 
         def event(
@@ -286,7 +286,7 @@ class _Teller:
             who: tuple[str, int | None],
             reason: str,
         ) -> None:
-            append((pk, kind, origin, target, at, who[0], who[1], reason, "{}"))
+            append((pk, kind, origin, target, at, self._day(view, at), who[0], who[1], reason, "{}"))
 
         return event
 

@@ -44,7 +44,8 @@ COLUMNS: dict[type[Model], tuple[str, ...]] = {
     InvitationAddress: ("invitation_id", "website_id", "typed", "normalized", "name"),
     InvitationNote: ("invitation_id", "message", "label"),
     InvitationEvent: (
-        *("invitation_id", "kind", "origin", "target", "at", "actor_kind", "actor_id", "reason", "detail"),
+        *("invitation_id", "kind", "origin", "target", "at", "day"),
+        *("actor_kind", "actor_id", "reason", "detail"),
     ),
     Credit: ("invitation_id", "invitee_id", "share"),
     FiguresDay: _FIGURE,

@@ -70,6 +70,8 @@ class Adoption:
     ready_at: datetime.datetime
     actor: Actor
     now: datetime.datetime
+    days: Mapping[int, datetime.date]
+    """The day that it is now at each of the rows' store views, by its id."""
     detail: Mapping[str, str]
     """What the history keeps of each besides."""
 
@@ -108,11 +110,14 @@ _OF_EVENT = {
     "kind": f"'{EventKind.CREATED}'",
     "target": f"'{Status.NOT_SENT}'",
     "at": "{now}",
+    "day": "{day}",
     "actor_kind": "{actor_kind}",
     "actor_id": "CAST({actor_id} AS bigint)",
     "reason": f"'{Reason.CREATED}'",
     "detail": "{detail}",
 }
+_DAY_POSTGRESQL = "(%(days)s::jsonb ->> p.store_view_id::text)::date"
+_DAY_SQLITE = "json_extract(%(days)s, '$.\"' || p.store_view_id || '\"')"
 _OF_MESSAGE = {
     "id": "p.mail_id",
     "kind": f"'{MAIL_KIND}'",
@@ -237,9 +242,9 @@ def _last_id(cursor: Any, table: str) -> int:  # noqa: ANN401 - Django's
 
 def _filled(statement: str) -> str:
     """Put names of parameters in the places of the tables' expressions."""
-    statement = statement.replace(
-        "{detail}", "%(detail)s::jsonb" if connection.vendor == "postgresql" else "%(detail)s"
-    )
+    is_postgresql = connection.vendor == "postgresql"
+    statement = statement.replace("{detail}", "%(detail)s::jsonb" if is_postgresql else "%(detail)s")
+    statement = statement.replace("{day}", _DAY_POSTGRESQL if is_postgresql else _DAY_SQLITE)
     for name in ("staff", "now", "ready_at", "actor_kind", "actor_id"):
         statement = statement.replace(f"{{{name}}}", f"%({name})s")
     return statement
@@ -257,5 +262,6 @@ def _values(what: Adoption) -> dict[str, Any]:
         "actor_id": actor.id,
         "now": moment_of(what.now),
         "ready_at": moment_of(what.ready_at),
+        "days": json.dumps({view_id: day.isoformat() for view_id, day in what.days.items()}),
         "detail": json.dumps(dict(what.detail)),
     }

@@ -195,7 +195,8 @@ def _adopt(
     # A send keeps for all of its mails why they may leave.
     is_handful = plan.is_sent and run.verdicts.get(NEW, 0) <= SINGLE_UP_TO
     detail = plan.why.as_detail() if is_handful else {}
-    what = Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now, detail)
+    days = {pk: moves.local_day(around.views[pk], now) for pk in views}
+    what = Adoption(task.pk, task.cursor, until, plan.message, outgoing, ready_at, actor, now, days, detail)
     try:
         adopted = adopting.adopt(what)
     except IntegrityError:
@@ -204,7 +205,7 @@ def _adopt(
         adopted = adopting.adopt(what)
     ledger = figures.Ledger()
     for one in adopted:
-        day = moves.local_day(around.views[one.store_view_id], now)
+        day = days[one.store_view_id]
         ledger.add_many(one.store_view_id, figures.CREATED, event_day=day, sent_day=None, amount=one.number)
     ledger.write()
     if plan.is_sent:

@@ -243,6 +243,7 @@ def _row(wish: Wish, one: Candidate) -> Invitation:
 
 
 def _write_down(wish: Wish, made: list[Invitation], detail: dict[str, str]) -> None:
+    day = moves.local_day(wish.store_view, wish.now)
     InvitationEvent.objects.bulk_create(
         [
             InvitationEvent(
@@ -250,6 +251,7 @@ def _write_down(wish: Wish, made: list[Invitation], detail: dict[str, str]) -> N
                 kind=EventKind.CREATED,
                 target=Status.NOT_SENT,
                 at=wish.now,
+                day=day,
                 actor_kind=wish.actor.kind,
                 actor_id=wish.actor.id,
                 reason=Reason.CREATED,
@@ -261,5 +263,5 @@ def _write_down(wish: Wish, made: list[Invitation], detail: dict[str, str]) -> N
     )
     ledger = figures.Ledger()
     for one in made:
-        ledger.add(one, figures.CREATED, day=moves.local_day(wish.store_view, wish.now))
+        ledger.add(one, figures.CREATED, day=day)
     ledger.write()

@@ -16,8 +16,8 @@ from guestlist.invitations.actions import statements
 from guestlist.invitations.lifecycle import Reason, Status
 from guestlist.invitations.models import OPEN, WAITING, Delivery, EventKind, Invitation, InvitationEvent
 from guestlist.mail import actions as mail
-from guestlist.stores import memory
 from guestlist.stores.actors import SYSTEM, NotPermitted
+from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
     import datetime
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from guestlist.customers.models import CustomerGroup
     from guestlist.stores.actors import Actor
-    from guestlist.stores.models import StoreView
 
 _AT_ONCE = 500
 NOT_FOUND = "not_found"
@@ -67,6 +66,12 @@ def local_day(store_view: StoreView, now: datetime.datetime) -> datetime.date:
     return now.astimezone(ZoneInfo(store_view.time_zone)).date()
 
 
+def local_days(websites: Collection[int] | None, now: datetime.datetime) -> dict[int, datetime.date]:
+    """Return the day that a moment falls on at each store view of these websites (None: all), by its id."""
+    views = StoreView.objects.all() if websites is None else StoreView.objects.filter(website__in=websites)
+    return {view.pk: local_day(view, now) for view in views.only("time_zone")}
+
+
 def event(
     invitation: Invitation,
     kind: EventKind,
@@ -76,11 +81,12 @@ def event(
     reason: str = "",
     detail: Mapping[str, Any] | None = None,
 ) -> InvitationEvent:
-    """Return a history event that is no move, to be inserted by the caller."""
+    """Return a history event that is no move, to be inserted by the caller; the invitation's ``store_view`` is loaded."""
     return InvitationEvent(
         invitation=invitation,
         kind=kind,
         at=now,
+        day=local_day(invitation.store_view, now),
         actor_kind=actor.kind,
         actor_id=actor.id,
         reason=reason,
@@ -117,7 +123,8 @@ def move(
     }
     for (origin, shared), members in groups.items():
         _update(members, Status(origin), {"status": target, "reason": reason, **dict(shared)})
-    _count(invitations, earlier, target, reason, now)
+    days = {one.pk: local_day(one.store_view, now) for one in invitations}
+    _count(invitations, earlier, target, reason, days)
     if target == Status.SENT:
         for expires_at in {one.expires_at for one in invitations}:
             ids = [one.pk for one in invitations if one.expires_at == expires_at]
@@ -130,6 +137,7 @@ def move(
                 origin=earlier[invitation.pk].status,
                 target=target,
                 at=now,
+                day=days[invitation.pk],
                 actor_kind=actor.kind,
                 actor_id=actor.id,
                 reason=reason,
@@ -168,6 +176,7 @@ def leave_many(
         reason=Reason.HANDED_OVER,
         actor=SYSTEM,
         at=now,
+        day=day,
         details=details,
     )
     return set(moved)
@@ -185,6 +194,7 @@ def end_many(
 
     Their queued mail is withdrawn. Call it inside a transaction.
     """
+    days = local_days(websites, now)
     changed = statements.end(
         ids,
         origins=lifecycle.origins(Status.DISCARDED, reason),
@@ -192,17 +202,17 @@ def end_many(
         websites=websites,
         actor=actor,
         at=now,
+        days=days,
     )
     # The invitations are locked first and the mails after them, as everybody does.
     if changed.mails:
         mail.withdraw(message_ids=changed.mails, reason=reason, now=now)
-    views = memory.store_views({view_id for view_id, _day in changed.groups})
     ledger = figures.Ledger()
     for (view_id, sent_day), amount in changed.groups.items():
         ledger.add_many(
             view_id,
             f"{Status.DISCARDED}.{reason}",
-            event_day=local_day(views[view_id], now),
+            event_day=days[view_id],
             sent_day=sent_day,
             amount=amount,
         )
@@ -226,6 +236,7 @@ def regroup_many(
         websites=websites,
         actor=actor,
         at=now,
+        days=local_days(websites, now),
     )
     return Tally.of(ids, changed)
 
@@ -258,12 +269,11 @@ def _count(
     earlier: Mapping[int, _Earlier],
     target: Status,
     reason: Reason,
-    now: datetime.datetime,
+    days: Mapping[int, datetime.date],
 ) -> None:
     ledger = figures.Ledger()
     for invitation in invitations:
-        before = earlier[invitation.pk]
-        day = local_day(invitation.store_view, now)
+        before, day = earlier[invitation.pk], days[invitation.pk]
         # What ended before it was ever sent was not counted for a day of sending.
         if before.status == Status.DISCARDED and before.was_sent:
             ledger.correct(invitation, f"{figures.DISCARDED}.{before.reason}", amount=-1)

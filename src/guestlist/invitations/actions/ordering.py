@@ -186,7 +186,7 @@ def _take_back(
 ) -> None:
     """Let an order that was canceled or refunded count for less, on the day that it counted."""
     order = reversal.order
-    row = AttributedOrder.objects.select_related("invitation").filter(order=order).first()
+    row = AttributedOrder.objects.select_related("invitation__store_view").filter(order=order).first()
     if row is None:
         return
     invitation, ledger = row.invitation, figures.Ledger()

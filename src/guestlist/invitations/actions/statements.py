@@ -46,14 +46,14 @@ _LEAVE_SQLITE = f"""
 """  # noqa: S608
 _EVENTS_POSTGRESQL = f"""
     INSERT INTO {_EVENT}
-        (invitation_id, kind, origin, target, at, actor_kind, actor_id, reason, detail)
-    SELECT each.id, %s, %s, %s, %s, %s, %s::bigint, %s, each.detail
+        (invitation_id, kind, origin, target, at, day, actor_kind, actor_id, reason, detail)
+    SELECT each.id, %s, %s, %s, %s, %s::date, %s, %s::bigint, %s, each.detail
     FROM ROWS FROM (unnest(%s::bigint[]), jsonb_array_elements(%s::jsonb)) AS each (id, detail)
 """  # noqa: S608
 _EVENTS_SQLITE = f"""
     INSERT INTO {_EVENT}
-        (kind, origin, target, at, actor_kind, actor_id, reason, invitation_id, detail)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        (kind, origin, target, at, day, actor_kind, actor_id, reason, invitation_id, detail)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """  # noqa: S608
 _MAY_LEAVE = [*WAITING, Delivery.IN_DOUBT]
 
@@ -72,8 +72,9 @@ _MANY_POSTGRESQL = f"""
     ), changed AS (
         UPDATE {_INVITATION} SET {{sets}} WHERE id = ANY(ARRAY(SELECT id FROM due))
     ), written AS (
-        INSERT INTO {_EVENT} (invitation_id, kind, origin, target, at, actor_kind, actor_id, reason, detail)
-        SELECT id, %(kind)s, {{origin}}, %(target)s, %(at)s, %(actor_kind)s, %(actor_id)s::bigint, %(reason)s, {{detail}}
+        INSERT INTO {_EVENT} (invitation_id, kind, origin, target, at, day, actor_kind, actor_id, reason, detail)
+        SELECT id, %(kind)s, {{origin}}, %(target)s, %(at)s, (%(days)s::jsonb ->> store_view_id::text)::date,
+            %(actor_kind)s, %(actor_id)s::bigint, %(reason)s, {{detail}}
         FROM due
     )
     SELECT NULL, '', store_view_id, sent_day, COUNT(*),
@@ -96,8 +97,9 @@ _REGROUP_POSTGRESQL = _MANY_POSTGRESQL.format(
     detail="jsonb_build_object('from', group_id, 'to', %(group)s::bigint)",
 )
 _EVENTS_OF_SQLITE = f"""
-    INSERT INTO {_EVENT} (invitation_id, kind, origin, target, at, actor_kind, actor_id, reason, detail)
-    SELECT id, %(kind)s, {{origin}}, %(target)s, %(at)s, %(actor_kind)s, %(actor_id)s, %(reason)s, {{detail}}
+    INSERT INTO {_EVENT} (invitation_id, kind, origin, target, at, day, actor_kind, actor_id, reason, detail)
+    SELECT id, %(kind)s, {{origin}}, %(target)s, %(at)s, json_extract(%(days)s, '$."' || store_view_id || '"'),
+        %(actor_kind)s, %(actor_id)s, %(reason)s, {{detail}}
     FROM {_INVITATION} WHERE id IN (SELECT value FROM json_each(%(due)s)) ORDER BY id
 """  # noqa: S608
 _END_EVENTS_SQLITE = _EVENTS_OF_SQLITE.format(origin="status", detail="'{}'")
@@ -156,6 +158,7 @@ def insert_events(
     reason: Reason,
     actor: Actor,
     at: datetime.datetime,
+    day: datetime.date,
     details: Mapping[int, Mapping[str, Any]],
 ) -> None:
     """Write one event for each invitation, the same but for its detail."""
@@ -163,12 +166,12 @@ def insert_events(
         return
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            shared: list[Any] = [kind, origin, target, at, actor.kind, actor.id, reason]
+            shared: list[Any] = [kind, origin, target, at, day, actor.kind, actor.id, reason]
             written = json.dumps([details[one] for one in ids])
             cursor.execute(_EVENTS_POSTGRESQL, [*shared, array(ids), written])
         else:
             moment = connection.ops.adapt_datetimefield_value(at)
-            shared = [kind, origin, target, moment, actor.kind, actor.id, reason]
+            shared = [kind, origin, target, moment, day.isoformat(), actor.kind, actor.id, reason]
             cursor.executemany(_EVENTS_SQLITE, [(*shared, one, json.dumps(details[one])) for one in ids])
 
 
@@ -196,9 +199,13 @@ def end(
     websites: Collection[int] | None,
     actor: Actor,
     at: datetime.datetime,
+    days: Mapping[int, datetime.date],
 ) -> Changed:
-    """Make those Discarded that are in one of the states, of these websites (None: all), and write their history."""
-    values = _values(ids, origins, websites, actor, at)
+    """Make those Discarded that are in one of the states, of these websites (None: all), and write their history.
+
+    ``days`` has the day that it is at each store view, by its id.
+    """
+    values = _values(ids, origins, websites, actor, at, days)
     values |= {"kind": EventKind.DISCARDED, "target": Status.DISCARDED, "reason": reason}
     if connection.vendor == "postgresql":
         return _changed_postgresql(_END_POSTGRESQL, values)
@@ -218,9 +225,10 @@ def regroup(
     websites: Collection[int] | None,
     actor: Actor,
     at: datetime.datetime,
+    days: Mapping[int, datetime.date],
 ) -> Changed:
     """Give those another group (None: as configured) that are in one of the states, and write their history."""
-    values = _values(ids, origins, websites, actor, at)
+    values = _values(ids, origins, websites, actor, at, days)
     values |= {"kind": EventKind.GROUP_CHANGED, "target": None, "reason": "", "group": group_id}
     if connection.vendor == "postgresql":
         return _changed_postgresql(_REGROUP_POSTGRESQL, values)
@@ -236,6 +244,7 @@ def _values(
     websites: Collection[int] | None,
     actor: Actor,
     at: datetime.datetime,
+    days: Mapping[int, datetime.date],
 ) -> dict[str, Any]:
     return {
         "ids": array(ids),
@@ -244,6 +253,7 @@ def _values(
         "waiting": array(one.value for one in _MAY_LEAVE),
         "withdrawn": Delivery.WITHDRAWN,
         "at": at,
+        "days": json.dumps({view_id: day.isoformat() for view_id, day in days.items()}),
         "actor_kind": actor.kind,
         "actor_id": actor.id,
     }

@@ -76,6 +76,9 @@ class InvitationEvent(models.Model):
     origin = models.CharField(max_length=9, choices=Status, null=True)  # noqa: DJ001 - null means created
     target = models.CharField(max_length=9, choices=Status, null=True)  # noqa: DJ001 - null means no move
     at = models.DateTimeField()
+    # The day that it falls on where the store view is: the figures' day, and the store view's time zone may change.
+    # Null only where a row was written before there was the column.
+    day = models.DateField(null=True)
     actor_kind = models.CharField(max_length=8, choices=ActorKind)
     actor_id = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=16, blank=True)
