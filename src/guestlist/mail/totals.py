@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
 from django.db.models import Count
 
 from guestlist.mail import counting, purging
 from guestlist.mail.models import Measure, Message, Send
+from guestlist.stores import snapshots
 
 if TYPE_CHECKING:
     import datetime
@@ -51,10 +51,7 @@ def audit(*, now: datetime.datetime) -> list[Audit]:
 
     Reads the whole outbox: for the command line, not for a page.
     """
-    with transaction.atomic():
-        if connection.vendor == "postgresql" and not _is_within_another():
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with snapshots.reading():
         counted: dict[int, Counter[Measure]] = {}
         rows = (
             Message.objects.exclude(send=None)
@@ -76,8 +73,3 @@ def audit(*, now: datetime.datetime) -> list[Audit]:
         )
         for pk in ids
     ]
-
-
-def _is_within_another() -> bool:
-    """Tell whether a transaction was open before: its isolation cannot be changed any more."""
-    return len(connection.savepoint_ids) > 0
