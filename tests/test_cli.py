@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from django.db import ProgrammingError
 import guestlist
 from guestlist import cli
 from guestlist.cli import files
+from guestlist.invitations import recounting
 from guestlist.invitations.filters import Filter
-from guestlist.invitations.models import Invitation
+from guestlist.invitations.models import FiguresDelta, Invitation
 from guestlist.mail import templates
 from guestlist.worker import audit
 from tests import make
@@ -85,6 +87,31 @@ def test_worker_says_in_one_sentence_what_is_set_wrong(variable, value, words, t
     assert "cret@" not in ended.stderr
 
 
+@pytest.mark.django_db
+def test_recount_puts_figures_right_and_says_which(capsys):
+    make.sent_invitation()
+    FiguresDelta.objects.filter(measure="created").update(amount=3)
+
+    assert cli.main(["recount"]) == 0
+    told = capsys.readouterr().out
+    assert "created kept 3, in the history 1" in told
+    assert "1 invitations and 0 orders of those who accepted them: 2 figures were put right." in told
+    assert cli.main(["recount", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"invitations": 1, "orders": 0, "differences": []}
+    assert cli.main(["check", "--totals"]) == 0
+
+
+@pytest.mark.django_db
+def test_recount_says_when_another_was_faster(capsys, monkeypatch):
+    def overtaken(*, now):
+        raise recounting.RecountedMeanwhile
+
+    monkeypatch.setattr(recounting, "recount", overtaken)
+
+    assert cli.main(["recount"]) == 1
+    assert capsys.readouterr().err.endswith("Run it again.\n")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_fill_makes_as_many_invitations_as_asked_for_and_only_in_an_empty_shop(capsys):
     assert cli.main(["fill", "--invitations", "40"]) == 0
@@ -103,7 +130,7 @@ UNREACHABLE = "postgresql://shop:secret@127.0.0.1:9/shop"
 
 
 @pytest.mark.parametrize(
-    "arguments", ["migrate", "manage showmigrations", "check --mail", "check --totals", "send"]
+    "arguments", ["migrate", "manage showmigrations", "check --mail", "check --totals", "recount", "send"]
 )
 def test_commands_say_in_one_line_that_the_database_is_away(arguments, tmp_path):
     ended = ran(arguments.split(), tmp_path, {"DATABASE_URL": UNREACHABLE})

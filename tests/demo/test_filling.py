@@ -10,7 +10,7 @@ from guestlist import addresses
 from guestlist.customers.models import Customer
 from guestlist.demo import filling
 from guestlist.demo.filling import shops, story, tables
-from guestlist.invitations import figures
+from guestlist.invitations import figures, recounting
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import (
     BLOCK,
@@ -73,6 +73,8 @@ def test_figures_of_a_filled_database_are_those_of_its_rows(filled) -> None:
             == joined
             == Customer.objects.filter(pk__in=Invitation.objects.values("invitee")).count()
         )
+    audit = recounting.audit()
+    assert (audit.invitations, audit.differences) == (NUMBER, [])
 
 
 def test_addresses_of_a_filled_database_are_found_by_their_hash(filled) -> None:

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from guestlist.customers.models import Customer
 from guestlist.invitations import actions as invitations
-from guestlist.invitations import figures
+from guestlist.invitations import figures, recounting
 from guestlist.invitations.basis import Why
 from guestlist.invitations.models import Basis, Credit, Invitation
 from guestlist.mail.kinds import Verdict
@@ -423,6 +423,7 @@ class Life(RuleBasedStateMachine):
         counted = recount.from_history()
         assert recount.from_days() == counted
         assert recount.from_months() == recount.by_month(counted)
+        assert recounting.audit().adds_up
         for basis in Basis:
             told = figures.totals(
                 store_view_ids=[self.view.pk],

@@ -357,7 +357,7 @@ def test_order_takes_the_same_queries_when_there_are_fifty_before() -> None:
 def test_recount_tells_of_every_figure_that_differs() -> None:
     one, customer = joined()
     order = make.order(customer, now=make.NOW + DAY)
-    assert recounting.audit() == recounting.Audit(1, [])
+    assert recounting.audit() == recounting.Audit(1, 1, [])
     figures.fold()
     assert recounting.audit().adds_up
 

@@ -23,9 +23,11 @@ from guestlist.invitations.models import (
     Credit,
     EventKind,
     FiguresDelta,
+    FiguresMonth,
     Invitation,
     InvitationEvent,
     PendingJoin,
+    Recount,
 )
 from guestlist.invitations.rules import NotUsable
 from guestlist.mail import ending, recording, totals
@@ -422,6 +424,34 @@ def test_readers_see_whole_totals_when_figures_are_folded_meanwhile() -> None:
         ("plus", ""): target,
         ("minus", ""): -target,
     }
+
+
+def test_figures_are_put_right_while_others_write_and_fold() -> None:
+    customer = make.registered(make.sent_invitation()).customer
+    assert customer is not None
+    inviter, staff = make.customer(customer.store_view), make.actor()
+    for _round in range(ROUNDS):
+        FiguresDelta.objects.filter(measure="created").update(amount=7)
+        figures.fold()
+        FiguresMonth.objects.filter(measure="sent_mailed").update(amount=9)
+        one, other = make.sent_invitation(inviter), make.invitation(inviter)
+
+        results: list[object] = races.together(
+            partial(recounting.recount, now=make.NOW),
+            partial(recounting.recount, now=make.NOW),
+            partial(make.order, customer),
+            partial(make.registered, one),
+            partial(invitations.discard_many, ids=[other.pk], actor=staff, now=make.NOW),
+            figures.fold,
+            figures.fold,
+        )
+
+        counted = outcomes(results)
+        assert counted["done"] + counted["recounted_meanwhile"] == 7
+        assert counted["recounted_meanwhile"] <= 1
+        assert recounting.audit().adds_up
+        assert figures_are_exact()
+    assert Recount.objects.count() == ROUNDS
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))

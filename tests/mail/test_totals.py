@@ -86,7 +86,9 @@ def test_a_figure_of_orders_that_is_wrong_is_told(capsys):
     assert customer
     make.order(customer)
     assert audit.totals(as_json=False) == 0
-    assert "1 orders of invited customers: all figures agree" in capsys.readouterr().out
+    assert (
+        "1 invitations and 1 orders of those who accepted them: all figures agree" in capsys.readouterr().out
+    )
 
     FiguresDelta.objects.filter(measure="orders", basis="event").update(amount=3)
 

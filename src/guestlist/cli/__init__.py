@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import guestlist
-from guestlist.cli import files
+from guestlist.cli import figures, files
 
 if TYPE_CHECKING:
     import threading
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])
 
     _add_check(commands)
+    figures.add_recount(commands, set_up=_set_up_django)
 
     manage = commands.add_parser("manage", help="run a management command of Django", add_help=False)
     manage.set_defaults(run=_manage, takes_rest=True, command=[])

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.db.models import Q, Sum
 
-from guestlist.invitations import lifecycle
-from guestlist.invitations.models import Basis, FiguresDay, FiguresDelta
+from guestlist.invitations.models import Basis, FiguresDay, FiguresDelta, FiguresMonth
 
 if TYPE_CHECKING:
     import datetime
@@ -40,17 +39,6 @@ PURCHASED = "purchased"
 """Invitees with an order that counts, each once, on the day of their first; by the reason of the acceptance."""
 PURCHASED_IN_VIEW = "purchased_in_view"
 """The same, of orders in the invitation's own store view alone."""
-OF_ORDERS = (
-    ORDERS,
-    ORDERS_CANCELLED,
-    REVENUE,
-    *(
-        f"{measure}.{reason}"
-        for measure in (PURCHASED, PURCHASED_IN_VIEW)
-        for reason in sorted(lifecycle.ACCEPT_REASONS)
-    ),
-)
-"""All that orders change."""
 _NO_MONEY = Q(currency="")
 
 
@@ -140,6 +128,28 @@ def fold() -> int:
         cursor.execute(_FOLD_MONTH.format(which=which, month=_MONTH[vendor]))
         cursor.execute(f"DELETE FROM guestlist_invitations_figuresdelta WHERE {which}")  # noqa: S608 - own ids
     return len(ids)
+
+
+_ADD = """
+    INSERT INTO {table} (store_view_id, basis, day, measure, currency, amount) VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (store_view_id, basis, day, measure, currency) DO UPDATE SET amount = {table}.amount + excluded.amount
+"""
+
+
+def add_folded(days: Mapping[_Key, int], months: Mapping[_Key, int]) -> None:
+    """Add amounts to figures of days and of months that do not add up; call it inside a transaction.
+
+    Nothing is folded until that ends.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_LOCK)
+        for model, amounts in ((FiguresDay, days), (FiguresMonth, months)):
+            rows = [
+                (view, basis, connection.ops.adapt_datefield_value(day), measure, currency, amount)
+                for (view, basis, day, measure, currency), amount in sorted(amounts.items())
+            ]
+            cursor.executemany(_ADD.format(table=model._meta.db_table), rows)
 
 
 def totals(

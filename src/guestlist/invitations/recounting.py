@@ -1,46 +1,48 @@
-"""Whether the figures of orders agree with the history: counted once more from its events alone, in one snapshot."""
+"""Whether the figures agree with the history, and putting right those that do not: counted once more, in one snapshot."""
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
-from django.db.models import Sum
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Sum
+from django.utils.translation import gettext_lazy as _
 
-from guestlist.invitations import figures
+from guestlist.invitations import chronicle, figures
+from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import (
     AttributedOrder,
     Basis,
-    EventKind,
     FiguresDay,
     FiguresDelta,
     FiguresMonth,
-    InvitationEvent,
+    Invitation,
+    Recount,
 )
+from guestlist.refusal import Refusal
+from guestlist.stores import snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    import datetime
+    from collections.abc import Iterable, Iterator
 
-type _Key = tuple[int, str, datetime.date, str, str]
-"""Store view, basis, day, measure, currency."""
-type Figures = Counter[_Key]
+    from guestlist.invitations.chronicle import Figures, Key
 
-_AT_ONCE = 2_000
-_KINDS = (EventKind.ORDER_ATTRIBUTED, EventKind.ORDER_REVERSED)
-_OF_ROWS = frozenset({figures.ORDERS, figures.ORDERS_CANCELLED, figures.REVENUE})
+_OF_ORDERS = frozenset({figures.ORDERS, figures.ORDERS_CANCELLED, figures.REVENUE})
 """What the rows of the orders tell by themselves; who purchased takes more."""
-_EVENT = (
-    "invitation",
-    "kind",
-    "detail",
-    "invitation__reason",
-    "invitation__sent_day",
-    "invitation__store_view",
-)
+_SENT = "sent"
+"""Mailed or shared: which of the two came first is in the history alone."""
+_ENDED = (Status.ACCEPTED, Status.DISCARDED)
+_KEY = ("store_view", "basis", "day", "measure", "currency")
+
+
+class RecountedMeanwhile(Refusal):
+    """Another recount was faster, and what this one found is right by now."""
+
+    code = "recounted_meanwhile"
+    message = _("Another recount put the figures right meanwhile, so this one changed nothing. Run it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Difference:
     """A figure that is not what the history says."""
 
     where: str
-    """Of what: the ``days``, the ``months``, or the ``orders`` as they stand by themselves."""
+    """Of what: the ``days``, the ``months``, or the ``invitations`` or ``orders`` as they stand by themselves."""
     store_view_id: int
     basis: str
     day: datetime.date
@@ -57,11 +59,17 @@ class Difference:
     kept: int
     counted: int
 
+    @property
+    def key(self) -> Key:
+        """Which figure it is."""
+        return self.store_view_id, self.basis, self.day, self.measure, self.currency
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How many orders count for invitations or did, and every figure that differs from what they say."""
+    """How many invitations the history tells of and how many of their orders, and every figure that differs from it."""
 
+    invitations: int
     orders: int
     differences: list[Difference]
 
@@ -71,111 +79,62 @@ class Audit:
         return not self.differences
 
 
-@dataclass(slots=True)
-class _Order:
-    """What the history tells of an order."""
-
-    placed_at: datetime.datetime
-    day: datetime.date
-    in_view: bool
-    currency: str
-    net: int
-    counts: bool = True
-
-
-@dataclass(slots=True)
-class _Story:
-    """An invitation, and what its history tells of its orders, by their ids."""
-
-    reason: str
-    sent_day: datetime.date | None
-    store_view_id: int
-    orders: dict[int, _Order] = field(default_factory=dict)
-
-    def hear(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Take an event into account."""
-        if kind == EventKind.ORDER_ATTRIBUTED:
-            self.orders[detail["order"]] = _Order(
-                placed_at=datetime.datetime.fromisoformat(detail["placed"]),
-                day=datetime.date.fromisoformat(detail["day"]),
-                in_view=detail["in_view"],
-                currency=detail["currency"],
-                net=detail["total"] - detail["refunded"],
-            )
-            return
-        order = self.orders[detail["order"]]
-        order.net -= detail["taken_back"]
-        order.counts = order.counts and "cancelled" not in detail
-
-    def amounts(self) -> Iterable[tuple[_Key, int]]:
-        """Give what its orders come to."""
-        counting = [(one.placed_at, pk, one) for pk, one in self.orders.items() if one.counts]
-        for one in self.orders.values():
-            yield from self._on(one.day, figures.ORDERS if one.counts else figures.ORDERS_CANCELLED)
-            yield from self._on(one.day, figures.REVENUE, one.currency, one.net)
-        for measure, those in (
-            (figures.PURCHASED, counting),
-            (figures.PURCHASED_IN_VIEW, [row for row in counting if row[2].in_view]),
-        ):
-            if those:
-                *_when, first = min(those, key=lambda row: row[:2])
-                yield from self._on(first.day, f"{measure}.{self.reason}")
-
-    def _on(
-        self, day: datetime.date, measure: str, currency: str = "", amount: int = 1
-    ) -> Iterable[tuple[_Key, int]]:
-        yield (self.store_view_id, Basis.EVENT, day, measure, currency), amount
-        if self.sent_day is not None:
-            yield (self.store_view_id, Basis.SENT, self.sent_day, measure, currency), amount
-
-
 def audit() -> Audit:
-    """Compare the figures of orders, by day and by month, and the orders themselves with the history.
+    """Compare the figures, by day and by month, the invitations and the orders with the history.
 
-    Reads the whole history: for the command line, not for a page.
+    Reads all of it, and nobody waits meanwhile: for the command line, not for a page.
     """
-    with transaction.atomic():
-        if connection.vendor == "postgresql" and not connection.savepoint_ids:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        orders, told = _from_history()
-        new = _sums(FiguresDelta)
-        days, months = _sums(FiguresDay), _sums(FiguresMonth)
-        standing = _from_orders()
-    days.update(new)
-    months.update(_by_month(new))
-    amounts = Counter({key: n for key, n in told.items() if key[3] in _OF_ROWS})
-    differences = [
-        *_compare("days", days, told),
-        *_compare("months", months, _by_month(told)),
-        *_compare("orders", standing, amounts),
-    ]
-    return Audit(orders, differences)
+    with snapshots.reading():
+        return _audit(with_rows=True)
 
 
-def _from_history() -> tuple[int, Figures]:
-    """Count from the events, one invitation after the other; returns how many orders those tell of, too."""
-    events = InvitationEvent.objects.filter(kind__in=_KINDS).order_by("invitation", "pk")
-    number = 0
-    counted: Figures = Counter()
-    rows = events.values_list(*_EVENT).iterator(chunk_size=_AT_ONCE)
-    for _invitation, its in groupby(rows, key=lambda row: row[0]):
-        story: _Story | None = None
-        for _pk, kind, detail, reason, sent_day, view_id in its:
-            story = story or _Story(reason, sent_day, view_id)
-            story.hear(kind, detail)
-        if story is not None:
-            number += len(story.orders)
-            for key, amount in story.amounts():
-                counted[key] += amount
-    return number, counted
+def recount(*, now: datetime.datetime) -> Audit:
+    """Make every figure, by day and by month, what the history says; returns what differed.
+
+    Others go on writing and folding while it counts: what they add to the figures they add to the history too, and
+    folding moves amounts without changing a sum. So what a figure lacked at one moment it still lacks when that is added,
+    unless another recount added it.
+
+    :raises RecountedMeanwhile: when one did; this one changed nothing then.
+    """
+    with snapshots.reading():
+        before = Recount.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        found = _audit(with_rows=False)
+    if found.adds_up:
+        return found
+    days, months = (
+        {one.key: one.counted - one.kept for one in found.differences if one.where == where}
+        for where in ("days", "months")
+    )
+    try:
+        with transaction.atomic():
+            figures.add_folded(days, months)
+            Recount.objects.create(after=before, at=now, figures=len(found.differences))
+    except IntegrityError as error:
+        raise RecountedMeanwhile from error
+    return found
+
+
+def _audit(*, with_rows: bool) -> Audit:
+    number, told = chronicle.orders()
+    told.update(chronicle.moves())
+    made = sum(amount for key, amount in told.items() if key[3] == figures.CREATED)
+    differences: list[Difference] = []
+    if with_rows:
+        of_orders = Counter({key: amount for key, amount in told.items() if key[3] in _OF_ORDERS})
+        differences += _compare("orders", _from_orders().items(), Counter(), of_orders)
+        differences += _compare("invitations", _from_invitations(), Counter(), _as_they_stand(told))
+    new = Counter(dict(_kept(FiguresDelta)))
+    differences += _compare("months", _kept(FiguresMonth), _by_month(new), _by_month(told))
+    differences += _compare("days", _kept(FiguresDay), new, told)
+    return Audit(made, number, sorted(differences, key=lambda one: (one.where, one.key)))
 
 
 def _from_orders() -> Figures:
     """Count orders, cancelled ones and revenue from the rows of the orders."""
     counted: Figures = Counter()
     rows = AttributedOrder.objects.select_related("order", "invitation").order_by("pk")
-    for row in rows.iterator(chunk_size=_AT_ONCE):
+    for row in rows.iterator(chunk_size=chronicle.AT_ONCE):
         order, invitation = row.order, row.invitation
         days = [(Basis.EVENT.value, row.day), (Basis.SENT.value, invitation.sent_day)]
         for basis, day in days:
@@ -187,10 +146,35 @@ def _from_orders() -> Figures:
     return counted
 
 
-def _sums(model: type[FiguresDelta | FiguresDay | FiguresMonth]) -> Figures:
-    rows = model.objects.filter(measure__in=figures.OF_ORDERS).order_by()
-    keys = rows.values_list("store_view", "basis", "day", "measure", "currency")
-    return Counter({tuple(key): amount for *key, amount in keys.annotate(total=Sum("amount"))})
+def _from_invitations() -> Iterable[tuple[Key, int]]:
+    """Count by the day of sending, from the rows of the invitations, those that were sent and what became of them."""
+    counted: Figures = Counter()
+    rows = Invitation.objects.filter(sent_day__isnull=False).order_by()
+    keys = rows.values_list("store_view", "sent_day", "status", "reason")
+    for view, day, status, reason, amount in keys.annotate(amount=Count("pk")):
+        counted[view, Basis.SENT, day, _SENT, ""] += amount
+        if status in _ENDED:
+            counted[view, Basis.SENT, day, f"{status}.{reason}", ""] += amount
+    return counted.items()
+
+
+def _as_they_stand(told: Figures) -> Figures:
+    """Return of what the history says what invitations tell by themselves."""
+    counted: Figures = Counter()
+    for (view, basis, day, measure, currency), amount in told.items():
+        kind = measure.partition(".")[0]
+        if basis == Basis.SENT and kind in {figures.SENT_MAILED, figures.SENT_SHARED}:
+            counted[view, basis, day, _SENT, currency] += amount
+        elif basis == Basis.SENT and kind in _ENDED:
+            counted[view, basis, day, measure, currency] += amount
+    return counted
+
+
+def _kept(model: type[FiguresDelta | FiguresDay | FiguresMonth]) -> Iterator[tuple[Key, int]]:
+    rows = model.objects.order_by().values_list(*_KEY)
+    for *key, amount in rows.annotate(total=Sum("amount")).iterator(chunk_size=chronicle.AT_ONCE):
+        view, basis, day, measure, currency = key
+        yield (view, basis, day, measure, currency), amount
 
 
 def _by_month(daily: Figures) -> Figures:
@@ -200,9 +184,17 @@ def _by_month(daily: Figures) -> Figures:
     return counted
 
 
-def _compare(where: str, kept: Figures, counted: Figures) -> list[Difference]:
-    return [
-        Difference(where, *key, kept=kept[key], counted=counted[key])
-        for key in sorted({*kept, *counted})
-        if kept[key] != counted[key]
-    ]
+def _compare(
+    where: str, kept: Iterable[tuple[Key, int]], new: Figures, counted: Figures
+) -> Iterator[Difference]:
+    """Give each figure of which what is kept and new is not what was counted; takes from both as it goes.
+
+    A large shop has millions of figures, so what is kept is gone through one by one.
+    """
+    for key, amount in kept:
+        has, should = amount + new.pop(key, 0), counted.pop(key, 0)
+        if has != should:
+            yield Difference(where, *key, kept=has, counted=should)
+    for key in {*new, *counted}:
+        if new[key] != counted[key]:
+            yield Difference(where, *key, kept=new[key], counted=counted[key])

@@ -1,6 +1,6 @@
 """Invitations, their history and orders, the figures, work on many of them in the background, and how staff look at them."""
 
-from guestlist.invitations.models.figures import Basis, FiguresDay, FiguresDelta, FiguresMonth
+from guestlist.invitations.models.figures import Basis, FiguresDay, FiguresDelta, FiguresMonth, Recount
 from guestlist.invitations.models.history import (
     BLOCK,
     NO_END,
@@ -52,6 +52,7 @@ __all__ = [
     "InvitationNote",
     "InvitationQuerySet",
     "PendingJoin",
+    "Recount",
     "SavedFilter",
     "SentBlock",
     "Task",

@@ -69,3 +69,20 @@ class FiguresMonth(_Figure):
 
     def __str__(self) -> str:
         return f"{self.day} {self.measure} {self.amount}"
+
+
+class Recount(models.Model):
+    """That figures were put right by the history, when, and how many.
+
+    Each names the one before that it knew of: what it found is only right as long as nobody else put it right, so of two
+    that knew of the same one the database lets in the first alone.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    # Its id; 0 where there was none.
+    after = models.BigIntegerField(unique=True)
+    at = models.DateTimeField()
+    figures = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.figures}"
