@@ -41,6 +41,7 @@ def from_history() -> Figures:
                 kept[one.pk][measure, currency] += amount
         if event.target == Status.SENT:
             seen_sent.add(one.pk)
+    counted.update(not_sent(rows.values()))
     for one in rows.values():
         if one.sent_day is not None:
             # Ends are taken back by a later move: what counts by the day of sending is how it stands.
@@ -50,6 +51,13 @@ def from_history() -> Figures:
                 counted[one.store_view_id, Basis.SENT, one.sent_day, measure, currency] += amount
     counted.update(of_orders(rows.values()))
     return _told(counted)
+
+
+def not_sent(invitations: Iterable[Invitation]) -> Figures:
+    """Count those that never left on the day that they were made, by either basis."""
+    waiting = [one for one in invitations if one.sent_day is None and one.created_day is not None]
+    keys = [(one.store_view_id, one.created_day) for one in waiting]
+    return Counter((view, basis, day, "not_sent", "") for view, day in keys if day for basis in Basis)
 
 
 def of_orders(invitations: Iterable[Invitation]) -> Figures:

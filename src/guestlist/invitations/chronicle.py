@@ -71,6 +71,10 @@ _MOVES = f"""
     SELECT store_view_id, '{Basis.SENT}', sent_day, measure, COUNT(*)
     FROM measured WHERE measure IS NOT NULL AND (id = left_by OR (id = last AND id > left_by))
     GROUP BY store_view_id, sent_day, measure
+    UNION ALL
+    SELECT store_view_id, basis.name, day, '{figures.NOT_SENT}', COUNT(*)
+    FROM measured CROSS JOIN (SELECT '{Basis.SENT}' AS name UNION ALL SELECT '{Basis.EVENT}') AS basis
+    WHERE measure = '{figures.CREATED}' AND left_by IS NULL GROUP BY store_view_id, basis.name, day
 """  # noqa: S608 - names of tables, states and measures, no input
 
 

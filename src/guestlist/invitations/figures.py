@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _Key = tuple[int, str, "datetime.date", str, str]
 
 CREATED = "created"
+NOT_SENT = "not_sent"
+"""Those that never left, by the day that they were made, on both bases: a report of either shows the same."""
 SENT_MAILED = "sent_mailed"
 SENT_SHARED = "sent_shared"
 ACCEPTED = "accepted"
@@ -75,6 +77,11 @@ class Ledger:
         self.amounts[store_view_id, Basis.EVENT, event_day, measure, ""] += amount
         if sent_day is not None:
             self.amounts[store_view_id, Basis.SENT, sent_day, measure, ""] += amount
+
+    def not_sent(self, store_view_id: int, *, day: datetime.date | None, amount: int) -> None:
+        """Count so many more (or fewer) that have not left, of those made on this day; those without one never counted."""
+        if day is not None:
+            self.add_many(store_view_id, NOT_SENT, event_day=day, sent_day=day, amount=amount)
 
     def write(self) -> None:
         """Insert what was added; call it inside the transaction that it belongs to."""

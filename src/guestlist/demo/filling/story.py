@@ -187,6 +187,8 @@ class _Teller:
         self.made += 1
         pk, email = self.made, self._email()
         fate = self._fate(site, view, pk, inviter, email, at)
+        if fate.sent_day is None:
+            self._count(view, figures.NOT_SENT, at, self._day(view, at))
         self.rows.invitations.append(
             (
                 pk,
@@ -210,6 +212,7 @@ class _Teller:
                 at,
                 fate.sent_at,
                 fate.sent_day,
+                self._day(view, at),
                 fate.expires_at,
                 fate.accepted_at,
             )

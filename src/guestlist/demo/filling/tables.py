@@ -39,7 +39,7 @@ COLUMNS: dict[type[Model], tuple[str, ...]] = {
         *("id", "public_id", "website_id", "store_view_id", "inviter_id", "staff_id", "occasion_id"),
         *("group_id", "invitee_id", "status", "reason", "channel", "delivery", "mail_id", "resends"),
         *("link_generation", "repeat", "address_hash", "created_at", "sent_at", "sent_day"),
-        *("expires_at", "accepted_at"),
+        *("created_day", "expires_at", "accepted_at"),
     ),
     InvitationAddress: ("invitation_id", "website_id", "typed", "normalized", "name"),
     InvitationNote: ("invitation_id", "message", "label"),

@@ -96,6 +96,7 @@ _OF_INVITATION = {
     "repeat": "p.repeat",
     "address_hash": "p.address_hash",
     "created_at": "{now}",
+    "created_day": "{day}",
 }
 _OF_ADDRESS = {
     "invitation_id": "p.id",

@@ -207,6 +207,7 @@ def _adopt(
     for one in adopted:
         day = days[one.store_view_id]
         ledger.add_many(one.store_view_id, figures.CREATED, event_day=day, sent_day=None, amount=one.number)
+        ledger.not_sent(one.store_view_id, day=day, amount=one.number)
     ledger.write()
     if plan.is_sent:
         _count_mails(adopted, outgoing, run, now)

@@ -239,6 +239,7 @@ def _row(wish: Wish, one: Candidate) -> Invitation:
         address_hash=one.hash,
         repeat=one.repeat,
         created_at=wish.now,
+        created_day=moves.local_day(wish.store_view, wish.now),
     )
 
 
@@ -264,4 +265,5 @@ def _write_down(wish: Wish, made: list[Invitation], detail: dict[str, str]) -> N
     ledger = figures.Ledger()
     for one in made:
         ledger.add(one, figures.CREATED, day=day)
+    ledger.not_sent(wish.store_view.pk, day=day, amount=len(made))
     ledger.write()

@@ -163,10 +163,12 @@ def leave_many(
     """
     lifecycle.check(Status.NOT_SENT, Status.SENT, Reason.HANDED_OVER)
     day = local_day(store_view, now)
-    moved = statements.leave(sorted(ids), sent_at=now, sent_day=day, expires_at=expires_at)
+    moved, made_on = statements.leave(sorted(ids), sent_at=now, sent_day=day, expires_at=expires_at)
     blocks.note(moved, sent_at=now, expires_at=expires_at)
     ledger = figures.Ledger()
     ledger.add_many(store_view.pk, figures.SENT_MAILED, event_day=day, sent_day=day, amount=len(moved))
+    for made_day, amount in made_on.items():
+        ledger.not_sent(store_view.pk, day=made_day, amount=-amount)
     ledger.write()
     statements.insert_events(
         moved,
@@ -280,6 +282,7 @@ def _count(
         if target == Status.SENT and not before.was_sent:
             first = figures.SENT_SHARED if reason == Reason.SHARED else figures.SENT_MAILED
             ledger.add(invitation, first, day=day)
+            ledger.not_sent(invitation.store_view_id, day=invitation.created_day, amount=-1)
         elif target in {Status.ACCEPTED, Status.DISCARDED}:
             ledger.add(invitation, f"{target}.{reason}", day=day)
     ledger.write()

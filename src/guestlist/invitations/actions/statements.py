@@ -15,7 +15,6 @@ from guestlist.stores.actors import NotPermitted
 from guestlist.stores.lookups import array
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Collection, Mapping, Sequence
 
     from guestlist.stores.actors import Actor
@@ -27,22 +26,25 @@ _EVENT = InvitationEvent._meta.db_table
 
 # Locked in the order of ids first, as everybody does who takes several, so that nobody waits in a circle: all of them,
 # because the caller goes on with those that do not leave for the first time. Taken from there as an array: joined with it,
-# PostgreSQL may read the whole table.
+# PostgreSQL may read the whole table. Which ids it was is told only where it was not all of them, as it nearly always is.
 _LEAVE_POSTGRESQL = f"""
     WITH locked AS MATERIALIZED (
         SELECT id, status, delivery FROM {_INVITATION} WHERE id = ANY(%s::bigint[])
         ORDER BY id FOR NO KEY UPDATE
+    ), moved AS (
+        UPDATE {_INVITATION}
+        SET status = %s, reason = %s, delivery = %s, sent_at = %s, sent_day = %s, expires_at = %s
+        WHERE id = ANY(ARRAY(SELECT id FROM locked WHERE status = %s AND delivery = ANY(%s::text[])))
+        RETURNING id, created_day
     )
-    UPDATE {_INVITATION}
-    SET status = %s, reason = %s, delivery = %s, sent_at = %s, sent_day = %s, expires_at = %s
-    WHERE id = ANY(ARRAY(SELECT id FROM locked WHERE status = %s AND delivery = ANY(%s::text[])))
-    RETURNING id
+    SELECT created_day, COUNT(*), CASE WHEN SUM(COUNT(*)) OVER () < %s THEN ARRAY_AGG(id) END
+    FROM moved GROUP BY created_day
 """  # noqa: S608 - names of tables, no input
 _LEAVE_SQLITE = f"""
     UPDATE {_INVITATION}
     SET status = %s, reason = %s, delivery = %s, sent_at = %s, sent_day = %s, expires_at = %s
     WHERE id IN (IDS) AND status = %s AND delivery IN (DELIVERIES)
-    RETURNING id
+    RETURNING id, created_day
 """  # noqa: S608
 _EVENTS_POSTGRESQL = f"""
     INSERT INTO {_EVENT}
@@ -114,10 +116,10 @@ def leave(
     sent_at: datetime.datetime,
     sent_day: datetime.date,
     expires_at: datetime.datetime | None,
-) -> list[int]:
-    """Make Not Sent invitations with a mail on its way Sent, and return their ids."""
+) -> tuple[list[int], Counter[datetime.date | None]]:
+    """Make Not Sent invitations with a mail on its way Sent; returns their ids, and how many were made on which day."""
     if not ids:
-        return []
+        return [], Counter()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             sets: list[Any] = [
@@ -129,24 +131,30 @@ def leave(
                 expires_at,
             ]
             which: list[Any] = [Status.NOT_SENT, array(one.value for one in _MAY_LEAVE)]
-            cursor.execute(_LEAVE_POSTGRESQL, [array(ids), *sets, *which])
-        else:
-            adapt = connection.ops.adapt_datetimefield_value
-            day = connection.ops.adapt_datefield_value(sent_day)
-            sets = [
-                Status.SENT,
-                Reason.HANDED_OVER,
-                Delivery.HANDED_OVER,
-                adapt(sent_at),
-                day,
-                adapt(expires_at),
-            ]
-            sql = _LEAVE_SQLITE.replace("IDS", ", ".join(["%s"] * len(ids)))
-            sql = sql.replace("DELIVERIES", ", ".join(["%s"] * len(_MAY_LEAVE)))
-            cursor.execute(sql, [*sets, *ids, Status.NOT_SENT, *_MAY_LEAVE])
-        if cursor.rowcount == len(ids):
-            return list(ids)
-        return sorted(row[0] for row in cursor.fetchall())
+            cursor.execute(_LEAVE_POSTGRESQL, [array(ids), *sets, *which, len(ids)])
+            rows = cursor.fetchall()
+            made_on = Counter({day: number for day, number, _some in rows})
+            moved = [pk for _day, _number, some in rows for pk in some or ()]
+            return (list(ids) if made_on.total() == len(ids) else sorted(moved)), made_on
+        adapt = connection.ops.adapt_datetimefield_value
+        day = connection.ops.adapt_datefield_value(sent_day)
+        sets = [
+            Status.SENT,
+            Reason.HANDED_OVER,
+            Delivery.HANDED_OVER,
+            adapt(sent_at),
+            day,
+            adapt(expires_at),
+        ]
+        sql = _LEAVE_SQLITE.replace("IDS", ", ".join(["%s"] * len(ids)))
+        sql = sql.replace("DELIVERIES", ", ".join(["%s"] * len(_MAY_LEAVE)))
+        cursor.execute(sql, [*sets, *ids, Status.NOT_SENT, *_MAY_LEAVE])
+        rows = cursor.fetchall()
+    return sorted(pk for pk, _day in rows), Counter(_as_day(day) for _pk, day in rows)
+
+
+def _as_day(value: Any) -> datetime.date | None:  # noqa: ANN401 - SQLite gives texts
+    return datetime.date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def insert_events(

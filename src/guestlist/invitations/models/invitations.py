@@ -111,6 +111,9 @@ class Invitation(models.Model):
     sent_at = models.DateTimeField(pgettext_lazy("invitation", "sent"), null=True)
     # The store view's local day of the first hand-over or share; the figures' cohort, so it never changes.
     sent_day = models.DateField(null=True)
+    # That of its making, on which it counts as not sent until it leaves; null where an earlier release made it, and nothing
+    # was counted. Kept, for what is taken away must be taken from where it was put, also after a change of time zone.
+    created_day = models.DateField(null=True)
     expires_at = models.DateTimeField(_("expires"), null=True)
     accepted_at = models.DateTimeField(_("registered"), null=True)
 
