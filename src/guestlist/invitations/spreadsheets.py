@@ -7,6 +7,7 @@ import datetime
 import io
 import re
 import zipfile
+from decimal import Decimal
 from itertools import batched, islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -48,8 +49,13 @@ def plain(text: str) -> str:
     return _MADE_HARMLESS.sub(r"\1", text)
 
 
-def csv_file(names: Row, rows: Iterable[Row], *, delimiter: str = ",") -> Iterator[bytes]:
-    """Yield a CSV file piece by piece, in UTF-8 with the mark that tells Excel so; moments are ``2026-05-03 14:02:11``."""
+def csv_file(
+    names: Row, rows: Iterable[Row], *, delimiter: str = ",", comma: bool = False
+) -> Iterator[bytes]:
+    """Yield a CSV file piece by piece, in UTF-8 with the mark that tells Excel so; moments are ``2026-05-03 14:02:11``.
+
+    With ``comma`` numbers that are not whole have one, as whoever separates cells by semicolons writes them.
+    """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
     buffer.write("\ufeff")
@@ -57,7 +63,7 @@ def csv_file(names: Row, rows: Iterable[Row], *, delimiter: str = ",") -> Iterat
     # At once: who went away is noticed by what cannot be sent to them.
     yield _taken(buffer)
     for some in batched(rows, AT_ONCE):
-        writer.writerows([[_text(one) for one in row] for row in some])
+        writer.writerows([[_text(one, comma=comma) for one in row] for row in some])
         yield _taken(buffer)
     if rest := _taken(buffer):
         yield rest
@@ -131,7 +137,10 @@ def _taken(buffer: io.StringIO) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _text(value: Any) -> Any:  # noqa: ANN401 - any cell's
+def _text(value: Any, *, comma: bool = False) -> Any:  # noqa: ANN401 - any cell's
+    if isinstance(value, Decimal):
+        # A number, so no formula, also where it is less than nothing.
+        return f"{value:f}".replace(".", ",") if comma else f"{value:f}"
     if isinstance(value, datetime.datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     return harmless(value)
@@ -146,6 +155,8 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any cell's
         return "<c/>"
     if isinstance(value, int):
         return f"<c><v>{value}</v></c>"
+    if isinstance(value, Decimal):
+        return f"<c><v>{value:f}</v></c>"
     if isinstance(value, datetime.datetime):
         since = value.replace(tzinfo=None, microsecond=0) - _EPOCH
         return f'<c s="1"><v>{since.total_seconds() / _DAY:.10f}</v></c>'
