@@ -366,6 +366,13 @@ _VIEWS = {
     "template_make": Permission.TEMPLATES,
     "template_edit_preview": Permission.TEMPLATES,
     "template_make_preview": Permission.TEMPLATES,
+    **dict.fromkeys(
+        (
+            *("report_invitations", "report_invitations_export"),
+            *("report_conversions", "report_conversions_export"),
+        ),
+        Permission.REPORTS,
+    ),
     "configuration": Permission.CONFIGURE,
     "configuration_delivery": Permission.CONFIGURE,
 }

@@ -134,6 +134,11 @@ def _for_looking(browser: Browser, shop: Shop, folder: Path, only: list[str]) ->
             "staff-send-finished": (STAFF, "/staff/sends/1/"),
             "staff-send-paused": (STAFF, "/staff/sends/2/"),
             "staff-send-stop": (STAFF, "/staff/sends/2/stop/"),
+            "staff-report-invitations": (STAFF, "/staff/reports/invitations/"),
+            "staff-report-conversions": (
+                STAFF,
+                "/staff/reports/conversions/?by=week&from=2026-01-01&empty=1",
+            ),
             "staff-suppressed": (STAFF, "/staff/suppressed-addresses/"),
             "staff-senders": (STAFF, "/staff/guestlist_mail/senderidentity/"),
             "staff-sender": (STAFF, "/staff/guestlist_mail/senderidentity/1/change/"),

@@ -103,6 +103,11 @@ def may_suppress(request: HttpRequest) -> bool:
     return of(request).may(Permission.SUPPRESSIONS)
 
 
+def may_report(request: HttpRequest) -> bool:
+    """Show the reports."""
+    return of(request).may(Permission.REPORTS)
+
+
 def is_owner(request: HttpRequest) -> bool:
     """Show staff and their rights."""
     return of(request).is_owner

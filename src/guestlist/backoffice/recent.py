@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 from django.utils import formats
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
+from guestlist.backoffice import charts
+from guestlist.backoffice.charts import BAR, STEP, Chart
 from guestlist.invitations import figures
 from guestlist.invitations.lifecycle import ACCEPT_REASONS, Reason, Status
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from guestlist.stores.models import StoreView
 
 DAYS = 30
-_STEP, _BAR, HEIGHT = 10, 8, 1000
-"""How far bars stand apart, how wide and how high they are at most, in units of the drawing."""
 _SENT = (figures.SENT_MAILED, figures.SENT_SHARED)
 _ACCEPTED = tuple(f"{figures.ACCEPTED}.{reason}" for reason in sorted(ACCEPT_REASONS))
 _BOUNCED = f"{figures.DISCARDED}.{Reason.BOUNCED}"
@@ -52,28 +51,6 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A day of a chart; the places are texts, for numbers would be written as people read them."""
-
-    left: str
-    top: str
-    height: str
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One kind of figure over the days: the bars and, in words, what they come to."""
-
-    code: str
-    label: Any
-    total: str
-    most: str
-    said: str
-    bars: list[Bar]
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """A day of the table, with a count for each chart and the address of its rows, empty as a tile's."""
 
@@ -90,9 +67,9 @@ class Recent:
     rows: list[Row]
     first: datetime.date
     last: datetime.date
-    width: str = str(DAYS * _STEP)
-    bar_width: str = str(_BAR)
-    step: str = str(_STEP)
+    width: str = str(DAYS * STEP)
+    bar_width: str = str(BAR)
+    step: str = str(STEP)
 
 
 def recent(store_views: Sequence[StoreView], *, now: datetime.datetime) -> Recent:
@@ -126,21 +103,16 @@ def _tiles(amounts: Mapping[str, int], today: datetime.date | None) -> list[Tile
         (Status.DISCARDED.value, pgettext("figures", "Discarded as undeliverable"), (_BOUNCED,), ()),
     ]
     return [
-        Tile(code, label, _number(sum(amounts.get(one, 0) for one in measures)), _list(names, today))
+        Tile(code, label, charts.number(sum(amounts.get(one, 0) for one in measures)), _list(names, today))
         for code, label, measures, names in wanted
     ]
 
 
 def _chart(code: str, label: Any, days: Sequence[datetime.date], amounts: Sequence[int]) -> Chart:  # noqa: ANN401 - a lazy sentence
     most = max(amounts)
-    bars = []
-    for place, (day, amount) in enumerate(zip(days, amounts, strict=True)):
-        # Whatever happened is seen, however little it is beside the largest.
-        height = max(round(HEIGHT * amount / most), HEIGHT // 50) if amount else 0
-        told = _("%(day)s: %(count)s") % {"day": formats.date_format(day, "l j F"), "count": _number(amount)}
-        bars.append(Bar(str(place * _STEP + (_STEP - _BAR) // 2), str(HEIGHT - height), str(height), told))
+    bars = charts.bars([formats.date_format(day, "l j F") for day in days], amounts)
     said = str(_SAID if most else _NOTHING)
-    values = {"label": label, "total": _number(sum(amounts)), "most": _number(most)}
+    values = {"label": label, "total": charts.number(sum(amounts)), "most": charts.number(most)}
     if most:
         values["day"] = formats.date_format(days[amounts.index(most)], "j F")
     return Chart(code, label, values["total"], values["most"], said % values, bars)
@@ -157,7 +129,7 @@ def _rows(
         Row(
             day,
             [
-                (_number(amount), _list(names, day if amount and is_linked else None))
+                (charts.number(amount), _list(names, day if amount and is_linked else None))
                 for code, _label, _measures, names in _SERIES
                 for amount in (counts[code][place],)
             ],
@@ -171,7 +143,3 @@ def _list(names: Sequence[str], day: datetime.date | None) -> str:
     if not names or day is None:
         return ""
     return f"{reverse('admin:invitations')}?{urlencode(dict.fromkeys(names, day.isoformat()))}"
-
-
-def _number(amount: int) -> str:
-    return formats.number_format(amount, force_grouping=True)

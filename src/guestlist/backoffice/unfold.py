@@ -72,6 +72,18 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Reports"),
+                "items": [
+                    {
+                        **_item(_("Private sales"), "bar_chart", "report_invitations", "may_report"),
+                        "items": [
+                            _item(_("Invitations"), "mail", "report_invitations", "may_report"),
+                            _item(_("Conversions"), "shopping_cart", "report_conversions", "may_report"),
+                        ],
+                    }
+                ],
+            },
+            {
                 "title": _("Customers"),
                 "items": [
                     _item(_("Customers"), "person", "guestlist_customers_customer_changelist", "may_view"),

@@ -12,6 +12,7 @@ from guestlist.backoffice import (
     health,
     importing,
     listing,
+    reports,
     saved,
     selected,
     sends,
@@ -43,6 +44,19 @@ _views = [
     *(
         path(f"tasks/<int:pk>/{one}/", site.admin_view(tasks.switch), {"action": one}, name=f"task_{one}")
         for one in tasks.SWITCHES
+    ),
+    *(
+        path(f"reports/{one}/", site.admin_view(reports.report), {"kind": one}, name=f"report_{one}")
+        for one in reports.KINDS
+    ),
+    *(
+        path(
+            f"reports/{one}/export/",
+            site.admin_view(reports.export),
+            {"kind": one},
+            name=f"report_{one}_export",
+        )
+        for one in reports.KINDS
     ),
     path("suppressed-addresses/", site.admin_view(suppressions.suppressions), name="suppressions"),
     path("sends/", site.admin_view(sends.listing), name="sends"),

@@ -1,0 +1,85 @@
+"""The form above a report: what it is asked for stands in the address of the page, usable or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from guestlist.invitations.models import Basis
+from guestlist.reports.periods import Period
+from guestlist.reports.tables import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from guestlist.reports.questions import Question, Unanswerable
+    from guestlist.stores.models import StoreView
+
+_PROBLEM = {"aria-invalid": "true", "aria-describedby": "report-problem"}
+
+
+class ReportForm(forms.Form):
+    """The fields of a question; switches are drawn by the page."""
+
+    def __init__(
+        self,
+        report: Report,
+        store_views: Sequence[StoreView],
+        query: Mapping[str, str],
+        *,
+        question: Question | None,
+        problem: Unanswerable | None,
+    ) -> None:
+        """Show the question, or where it is of no use what was entered; ``store_views`` are those on offer."""
+        self.typed = question.as_query() if question else dict(query)
+        super().__init__(initial=self.typed, auto_id="report_%s")
+        self.problem = problem
+        self.report = report
+        # "from" is no name that a class could have.
+        self.fields["from"] = forms.CharField(label=_("From"), required=False)
+        self.fields["to"] = forms.CharField(label=_("To"), required=False)
+        self.fields["by"] = forms.ChoiceField(label=_("Period"), choices=Period.choices, required=False)
+        websites = {one.website_id: one.website.name for one in store_views}
+        if len(websites) > 1:
+            self.fields["website"] = _choice(_("Website"), list(websites.items()))
+        if len(store_views) > 1:
+            views = [(one.pk, _view(one, has_others=len(websites) > 1)) for one in store_views]
+            self.fields["store_view"] = _choice(_("Store view"), views)
+        wrong = str(problem.data.get("field")) if problem else ""
+        for name in ("from", "to"):
+            # A field for days would hide what is none.
+            kind = "text" if name == wrong else "date"
+            self.fields[name].widget = forms.TextInput(attrs={"type": kind})
+        if wrong in self.fields:
+            self.fields[wrong].widget.attrs.update(_PROBLEM)
+
+    @property
+    def switches(self) -> list[dict[str, Any]]:
+        """The tick boxes of this report: name, value, label and whether it is ticked."""
+        offered = [("basis", Basis.EVENT.value, _("By date of event"))]
+        if self.report == Report.INVITATIONS:
+            offered.append(("reasons", "1", _("Show why they were discarded")))
+        else:
+            offered.append(("own_view", "1", _("Only orders in the invitation’s own store view")))
+        offered.append(("empty", "1", _("Show empty periods")))
+        return [
+            {
+                "name": name,
+                "value": value,
+                "label": label,
+                "is_on": self.typed.get(name) == value,
+            }
+            for name, value, label in offered
+        ]
+
+
+def _choice(label: str, offered: Sequence[tuple[int, str]]) -> forms.ChoiceField:
+    choices = [("", _("All")), *((str(pk), name) for pk, name in offered)]
+    return forms.ChoiceField(label=label, choices=choices, required=False)
+
+
+def _view(view: StoreView, *, has_others: bool) -> str:
+    name = f"{view.name} ({view.get_language_display()})"
+    return f"{view.website.name} – {name}" if has_others else name
