@@ -19,6 +19,7 @@ from guestlist.invitations import recounting
 from guestlist.invitations.filters import Filter
 from guestlist.invitations.models import FiguresDelta, Invitation
 from guestlist.mail import templates
+from guestlist.stores.models import StoreView
 from guestlist.worker import audit
 from tests import make
 from tests.mail import nameserver
@@ -271,3 +272,61 @@ def test_import_reads_the_sheet_that_is_named(tmp_path, capsys):
     assert "It has these: Sheet, Guests." in capsys.readouterr().err
     assert cli.main([*command, "--sheet", "Guests"]) == 0
     assert Invitation.objects.get().address.typed == "ann@example.com"
+
+
+@pytest.fixture
+def invited():
+    """Let two be invited in May at one of two websites."""
+    view, _other = make.store_view(make.website("alpha")), make.store_view(make.website("beta"))
+    one = make.sent_invitation(make.customer(view))
+    make.registered(make.sent_invitation(one.inviter))
+    return view
+
+
+MAY = ["--from", "2026-05-01", "--to", "2026-05-31", "--by", "month"]
+
+
+@pytest.mark.django_db
+def test_report_is_printed_for_programs(invited, capsys):
+    assert cli.main(["report", "invitations", *MAY, "--website", "alpha", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["total"]["sent"], told["total"]["accept_rate"]) == (2, 0.5)
+    assert [row["from"] for row in told["rows"]] == ["2026-05-01"]
+
+    nothing = [*MAY[:4], "--store-view", StoreView.objects.get(website__code="beta").code]
+    assert cli.main(["report", "invitations", *nothing, "--json", "--skip-empty", "--by-event"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["total"]["accept_rate"], told["basis"]) == ([], None, "event")
+
+
+@pytest.mark.django_db
+def test_report_is_printed_for_people_and_spreadsheets(invited, capsysbinary):
+    assert cli.main(["report", "conversions", *MAY]) == 0
+    lines = capsysbinary.readouterr().out.decode().splitlines()
+    assert lines[0].split()[:3] == ["Month", "Sent", "Accepted"]
+    assert lines[2].split()[:6] == ["May", "2026", "2", "1", "0", "0.0%"]
+    assert lines[-2].split()[:3] == ["Total", "2", "1"]
+    assert lines[-1].startswith("Before: 1 Apr – 30 Apr 2026")
+
+    assert cli.main(["report", "invitations", *MAY, "--reasons", "--csv"]) == 0
+    rows = [line.split(",") for line in capsysbinary.readouterr().out.decode("utf-8-sig").splitlines()]
+    assert [len(row) for row in rows] == [21] * 3
+    assert [row[3] for row in rows] == ["Sent", "2", "2"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "2026-05-02", "--to", "2026-05-01"], "From is after To."),
+        (["--by", "decade"], "“decade” is not a period."),
+        (["--website", "gamma"], "These exist: alpha, beta."),
+    ],
+)
+def test_report_says_in_one_line_what_is_wrong(invited, arguments, words, capsys):
+    assert cli.main(["report", "invitations", *arguments]) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1

@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
     files.add_import(commands, set_up=_set_up_django)
     files.add_export(commands, set_up=_set_up_django)
+    files.add_report(commands, set_up=_set_up_django)
 
     migrate = commands.add_parser("migrate", help="make or update the database's tables", add_help=False)
     migrate.set_defaults(run=_manage, takes_rest=True, command=["migrate"])

@@ -1,4 +1,4 @@
-"""The commands that take and give files of invitations."""
+"""The commands that take and give files of invitations, and reports on them."""
 
 from __future__ import annotations
 
@@ -144,3 +144,49 @@ def add_export(commands: Commands, *, set_up: Callable[[], None]) -> None:
         return exporting.main(query=query, kind=kind, output=options.output)
 
     export.set_defaults(run=run, takes_rest=False)
+
+
+def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
+    """Add `guestlist report`."""
+    report = commands.add_parser(
+        "report",
+        help="print a report on invitations or conversions",
+        description=(
+            "Print a report, as the staff site shows it: what became of the invitations of each period. Without days it is "
+            "about the last full week."
+        ),
+        epilog="Exit status: 0 printed, 1 nothing was printed and the last line says why, 2 the options are wrong.",
+    )
+    report.add_argument("report", choices=["invitations", "conversions"], help="which one")
+    report.add_argument("--from", dest="first", default="", metavar="DAY", help="first day, like 2026-05-03")
+    report.add_argument("--to", dest="last", default="", metavar="DAY", help="last day, which belongs to it")
+    report.add_argument(
+        "--by", default="", metavar="PERIOD", help="what a row is: day, week, month, quarter or year (day)"
+    )
+    report.add_argument("--website", default="", metavar="CODE", help="only of this website")
+    report.add_argument("--store-view", default="", metavar="CODE", help="only sent from this store view")
+    report.add_argument(
+        "--by-event", action="store_true", help="count each event on its own date, not on that of sending"
+    )
+    report.add_argument(
+        "--reasons", action="store_true", help="invitations: tell apart why they were discarded"
+    )
+    report.add_argument(
+        "--own-view",
+        action="store_true",
+        help="conversions: only orders in the store view that the invitation is from make a buyer",
+    )
+    report.add_argument(
+        "--skip-empty", action="store_true", help="leave out periods in which nothing happened"
+    )
+    kind = report.add_mutually_exclusive_group()
+    kind.add_argument("--json", action="store_true", help="print it for programs")
+    kind.add_argument("--csv", action="store_true", help="print it as a CSV file")
+
+    def run(options: argparse.Namespace, _rest: list[str]) -> int:
+        set_up()
+        from guestlist.worker import reporting
+
+        return reporting.main(options)
+
+    report.set_defaults(run=run, takes_rest=False)
