@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bench import delivery, discard, grid, importing, kill
+from bench import delivery, discard, grid, importing, kill, reports
 from bench.processes import MissingPartError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "grid": grid,
     "import": importing,
     "kill": kill,
+    "reports": reports,
 }
 
 
