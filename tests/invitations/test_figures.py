@@ -232,7 +232,7 @@ def test_what_an_earlier_release_made_is_counted_once_by_the_migration() -> None
     make.sent_invitation(make.customer(view))
     Invitation.objects.update(created_day=None)
     FiguresDelta.objects.filter(measure=figures.NOT_SENT).delete()
-    migration = importlib.import_module("guestlist.invitations.migrations.0013_created_day_counted")
+    migration = importlib.import_module("guestlist.invitations.migrations.0016_created_day_counted")
 
     for _ in range(2):
         migration._count(apps, SimpleNamespace(connection=connection))
