@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from guestlist.invitations.models import Basis
 from guestlist.reports.periods import Period
@@ -38,8 +39,8 @@ class ReportForm(forms.Form):
         self.problem = problem
         self.report = report
         # "from" is no name that a class could have.
-        self.fields["from"] = forms.CharField(label=_("From"), required=False)
-        self.fields["to"] = forms.CharField(label=_("To"), required=False)
+        self.fields["from"] = forms.CharField(label=pgettext("days", "From"), required=False)
+        self.fields["to"] = forms.CharField(label=pgettext("days", "To"), required=False)
         self.fields["by"] = forms.ChoiceField(label=_("Period"), choices=Period.choices, required=False)
         websites = {one.website_id: one.website.name for one in store_views}
         if len(websites) > 1:

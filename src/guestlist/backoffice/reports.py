@@ -112,6 +112,7 @@ def _shown(table: Table, staff: Staff, views: Sequence[StoreView]) -> dict[str, 
         "rows": [
             {
                 "label": wording.period(question.period, row.span),
+                "short": wording.named(question.period, row.span),
                 "cells": _cells(table, row, listed if is_linked else None),
             }
             for row in table.rows
@@ -152,7 +153,7 @@ def _is_listed(table: Table, staff: Staff, views: Sequence[StoreView]) -> bool:
     It has the days of one time zone, its reader's; it knows no days of first sending, and lists by the last.
     """
     websites = {view.website_id for view in views}
-    seen = {one.pk for one in staff.websites}
+    seen = {one.website_id for one in staff.store_views}
     return (
         table.question.basis == Basis.EVENT
         and websites <= seen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from guestlist.invitations import exports, spreadsheets
 from guestlist.reports import wording
@@ -27,7 +28,12 @@ def as_file(table: Table, *, kind: str) -> Iterator[bytes]:
     """
     if kind not in exports.FORMATS:
         raise exports.UnknownFormat
-    names = [_("Period"), _("From"), _("To"), *(_name(table, one) for one in table.columns)]
+    names = [
+        _("Period"),
+        pgettext("days", "From"),
+        pgettext("days", "To"),
+        *(_name(table, one) for one in table.columns),
+    ]
     rows = [_cells(table, row, wording.period(table.question.period, row.span)) for row in table.rows]
     rows.append(_cells(table, table.total, _("Total")))
     if kind == "xlsx":

@@ -44,15 +44,18 @@ def days(span: Span) -> str:
 
 def period(of: Period, span: Span) -> str:
     """Return what a row of a report is called; one that lacks days of its period tells which it has."""
+    name = named(of, span)
     if of == Period.DAY:
-        return formats.date_format(span.first, pgettext("date format", "D j M Y"))
-    named = _named(of, span)
+        return name
     start = of.start(span.first)
     is_whole = span.first == start and (of.after(start) - span.last).days == 1
-    return named if is_whole and of != Period.WEEK else f"{named} ({days(span)})"
+    return name if is_whole and of != Period.WEEK else f"{name} ({days(span)})"
 
 
-def _named(of: Period, span: Span) -> str:
+def named(of: Period, span: Span) -> str:
+    """Return what the period of some days is called, whether it has all of its days or not."""
+    if of == Period.DAY:
+        return formats.date_format(span.first, pgettext("date format", "D j M Y"))
     if of == Period.WEEK:
         year, week, _weekday = span.first.isocalendar()
         return _("Week %(week)s of %(year)s") % {"week": week, "year": year}
