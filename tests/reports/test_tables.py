@@ -2,6 +2,7 @@
 
 import datetime
 import io
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 
@@ -163,6 +164,18 @@ def test_values_read_as_the_language_has_them(language, said) -> None:
         ]
 
     assert found == said
+
+
+@pytest.mark.parametrize(
+    ("count", "whole", "said"),
+    [(5, 11, "45.5%"), (2, 32, "6.3%"), (4, 9, "44.4%"), (44_446, 100_000, "44.4%"), (1, 3, "33.3%")],
+)
+def test_shares_are_rounded_once_and_halves_up(count, whole, said) -> None:
+    share = Column("b", "B", "", ("some",), over=("all",))
+
+    found = share.value(Counter({("some", ""): count, ("all", ""): whole}))
+
+    assert wording.value(share, found) == said
 
 
 def test_period_says_which_days_it_has_when_it_lacks_some() -> None:

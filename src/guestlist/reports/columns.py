@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from guestlist.reports.reading import Amounts
 
-_FOURTH = Decimal("0.0001")
 _SENT = (figures.SENT_MAILED, figures.SENT_SHARED)
 
 
@@ -54,14 +53,14 @@ class Column:
         return frozenset({*self.measures, *self.over})
 
     def value(self, amounts: Amounts) -> int | Decimal | None:
-        """Return the count, the share (1 is all) or the amount in whole units; None is a share of nothing."""
+        """Return the count, the share (1 is all, not rounded) or the amount in whole units; None is a share of nothing."""
         count = sum(amounts[measure, self.currency] for measure in self.measures)
         if self.currency:
             return Decimal(count).scaleb(-get_currency_precision(self.currency))
         if not self.over:
             return count
         whole = sum(amounts[measure, ""] for measure in self.over)
-        return (Decimal(count) / whole).quantize(_FOURTH) if whole else None
+        return Decimal(count) / whole if whole else None
 
 
 _SENT_COLUMN = Column(

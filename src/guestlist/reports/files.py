@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import get_format
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from guestlist.reports.columns import Column
     from guestlist.reports.tables import Row, Table
+
+_FOURTH = Decimal("0.0001")
 
 
 def as_file(table: Table, *, kind: str) -> Iterator[bytes]:
@@ -63,7 +65,7 @@ def _data(table: Table, row: Row) -> dict[str, Any]:
         if column.currency:
             told.setdefault("revenue", {})[column.currency] = str(value)
         else:
-            told[column.code] = float(value) if isinstance(value, Decimal) else value
+            told[column.code] = float(_share(value)) if isinstance(value, Decimal) else value
     return told
 
 
@@ -78,9 +80,13 @@ def _cells(table: Table, row: Row, name: str) -> list[Any]:
     values = [
         wording.NOTHING
         if value is None
-        else value.scaleb(2)
+        else _share(value).scaleb(2)
         if isinstance(value, Decimal) and column.over
         else value
         for column, value in table.cells(row)
     ]
     return [name, row.span.first.isoformat(), row.span.last.isoformat(), *values]
+
+
+def _share(value: Decimal) -> Decimal:
+    return value.quantize(_FOURTH, ROUND_HALF_UP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from babel.numbers import format_currency, format_percent
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NOTHING = "–"
 """A share of nothing."""
 _PERCENT = "#,##0.0%"
+_THOUSANDTH = Decimal("0.001")
 
 
 def value(column: Column, found: int | Decimal | None) -> str:
@@ -28,7 +29,9 @@ def value(column: Column, found: int | Decimal | None) -> str:
     if column.currency:
         return str(format_currency(found, column.currency, locale=_locale()))
     if column.over:
-        return str(format_percent(found, format=_PERCENT, locale=_locale()))
+        # Rounded once, as people do: the library rounds halves to even digits.
+        rounded = Decimal(found).quantize(_THOUSANDTH, ROUND_HALF_UP)
+        return str(format_percent(rounded, format=_PERCENT, locale=_locale()))
     return formats.number_format(found, force_grouping=True)
 
 
