@@ -151,7 +151,8 @@ def test_recount_puts_right_what_differs_and_says_what(folded: bool) -> None:
     assert str(done).endswith(f": {len(expected)}")
 
 
-def test_figures_are_made_anew_when_there_are_none_left() -> None:
+def test_figures_are_made_anew_when_there_are_none_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "_ADD_AT_ONCE", 2)
     a_bit_of_all()
     right = recount.from_days()
     for model in KEPT:

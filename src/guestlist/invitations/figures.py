@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
@@ -138,9 +139,10 @@ def fold() -> int:
 
 
 _ADD = """
-    INSERT INTO {table} (store_view_id, basis, day, measure, currency, amount) VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO {table} (store_view_id, basis, day, measure, currency, amount) VALUES {rows}
     ON CONFLICT (store_view_id, basis, day, measure, currency) DO UPDATE SET amount = {table}.amount + excluded.amount
 """
+_ADD_AT_ONCE = 500
 
 
 def add_folded(days: Mapping[_Key, int], months: Mapping[_Key, int]) -> None:
@@ -156,7 +158,11 @@ def add_folded(days: Mapping[_Key, int], months: Mapping[_Key, int]) -> None:
                 (view, basis, connection.ops.adapt_datefield_value(day), measure, currency, amount)
                 for (view, basis, day, measure, currency), amount in sorted(amounts.items())
             ]
-            cursor.executemany(_ADD.format(table=model._meta.db_table), rows)
+            # Many in one statement: figures that were lost altogether can be millions.
+            for some in batched(rows, _ADD_AT_ONCE):
+                values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(some))
+                statement = _ADD.format(table=model._meta.db_table, rows=values)
+                cursor.execute(statement, [value for row in some for value in row])
 
 
 def totals(
