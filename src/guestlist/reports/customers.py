@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 type Span = tuple[datetime.date, datetime.date]
 """The first and the last day of a period, both included: local days of the store views."""
 
-STEP = 20_000
-"""Invitations of a website that are looked at by one query."""
-PATIENCE = 400
-"""Queries for a page, where one that looks at a whole step counts for twenty."""
-_WHOLE = 20
+STEPS = (1_000, 4_000, 20_000)
+"""Invitations of a website that the first queries for a page look at, each; PostgreSQL sorts all of them."""
+PATIENCE = 400_000
+"""Invitations that are looked at for a page at most, where each query counts for a thousand besides."""
+_QUERY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _look(
 ) -> tuple[list[_Found], Place | None]:
     """Return some invitations in order, and from where to go on."""
     found: list[_Found] = []
-    patience = PATIENCE
+    patience, steps = PATIENCE, list(STEPS)
     for span in spans:
         if after is not None and span[0] < after.day:
             continue
@@ -189,7 +189,7 @@ def _look(
         if patience <= 0:
             return found, Place(span[0], at)
         bounds = blocks.bounds(status=None, sent_from=span[0], sent_to=span[1], now=now)
-        patience -= 1
+        patience -= _QUERY
         if bounds is None:
             continue
         rows = narrow(scope.sent(span), bounds).filter(scope.along()).only("inviter").order_by("pk")
@@ -197,18 +197,19 @@ def _look(
         while at < bounds.last:
             if patience <= 0:
                 return found, Place(span[0], at)
-            until = _step(scope, at, bounds.last)
+            step = steps.pop(0) if len(steps) > 1 else steps[0]
+            until = _until(scope, at, bounds.last, step)
             left = size - len(found)
             some = list(rows.filter(pk__gt=at, pk__lte=until)[: left + 1])
             found += [_Found(span, row, bounds) for row in some[:left]]
             if len(some) > left:
                 return found, Place(span[0], some[left - 1].pk if left else at)
-            patience -= _WHOLE if until < bounds.last else 2
+            patience -= _QUERY + (step if until < bounds.last else 0)
             at = until
     return found, None
 
 
-def _step(scope: Scope, at: int, last: int) -> int:
-    """Return up to which id a step goes."""
+def _until(scope: Scope, at: int, last: int, step: int) -> int:
+    """Return up to which id so many invitations stand."""
     ids = Invitation.objects.filter(scope.along(), pk__gt=at, pk__lte=last).order_by("pk")
-    return ids.values_list("pk", flat=True)[STEP - 1 : STEP].first() or last
+    return ids.values_list("pk", flat=True)[step - 1 : step].first() or last
