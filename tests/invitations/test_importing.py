@@ -89,7 +89,8 @@ def imported(data: str | bytes, view, actor, **values: Any) -> Task:
 
 
 def verdicts(task: Task) -> dict[int, str]:
-    return dict(ImportRow.objects.filter(task=task).values_list("number", "verdict"))
+    rows = ImportRow.objects.filter(task=task).order_by("number")
+    return dict(rows.values_list("number", "verdict"))
 
 
 def made_so_far() -> dict[str, tuple[Any, ...]]:
