@@ -16,6 +16,7 @@ from guestlist.invitations.finding import Search
 from guestlist.invitations.models import Invitation, InvitationAddress
 from guestlist.invitations.parts import Order, Place, Sort
 from guestlist.mail.kinds import Verdict
+from guestlist.mail.models import Message, Send
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -288,6 +289,34 @@ def test_number_is_exact_while_it_is_small_and_about_right_beyond(shop, monkeypa
     monkeypatch.setattr(parts, "SAMPLES", 2)
     monkeypatch.setattr(parts, "SAMPLE", 15)
     assert estimates.how_many(search) == Amount(number, is_exact=False)
+
+
+@pytest.mark.parametrize("status", [None, "accepted"])
+def test_number_of_a_large_send_comes_from_a_sample_of_its_mails(shop, monkeypatch, status) -> None:
+    ids = Message.objects.order_by("pk").values_list("pk", flat=True)
+    first, half = ids[0], (ids[len(ids) - 1] - ids[0] + 1) // 2
+    send = Send.objects.create(
+        website_id=shop["first"],
+        store_view=Message.objects.get(pk=first).store_view,
+        created_at=NOW,
+        first_mail=first,
+        last_mail=first + 2 * half - 1,
+    )
+    Message.objects.filter(pk__lt=first + 2 * half).exclude(pk=first + 1).update(send=send)
+    # Two stretches that are all there is between its ends: the number is right, and only the way to it is in question.
+    monkeypatch.setattr(parts, "SAMPLES", 2)
+    monkeypatch.setattr(parts, "SAMPLE", half)
+    monkeypatch.setattr(estimates, "EXACT", 1)
+    monkeypatch.setattr(estimates, "_READ", 0)
+    search = Search(Filter(send=send.pk, status=status), None, NOW)
+    number = search.matching.count()
+    with CaptureQueriesContext(connection) as context:
+        amount = estimates.how_many(search)
+    assert number > 1
+    assert amount == Amount(number, is_exact=False)
+    tables = [f'"{model._meta.db_table}"' for model in (Message, Invitation)]
+    # Asked about together, all mails of the send would be read.
+    assert not [one["sql"] for one in context if all(table in one["sql"] for table in tables)]
 
 
 def test_number_beyond_what_is_counted_comes_from_a_sample(shop, monkeypatch) -> None:

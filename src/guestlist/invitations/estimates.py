@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db.models import Case, Count, F, Q, Value, When
@@ -12,7 +12,8 @@ from guestlist.invitations import parts
 from guestlist.invitations.filters import EXPIRED, Filter
 from guestlist.invitations.finding import Search
 from guestlist.invitations.lifecycle import Status
-from guestlist.invitations.models import Invitation
+from guestlist.invitations.models import MAIL_KIND, Invitation
+from guestlist.mail.models import Message, Send
 
 if TYPE_CHECKING:
     import datetime
@@ -87,9 +88,23 @@ def _among(few: Few) -> Amount:
 
 
 def _estimated(search: Search, first: int, last: int) -> float:
+    if search.chosen.send is not None:
+        return _estimated_by_mails(search, search.chosen.send)
     # By the ids of the table that is looked at first: PostgreSQL does not carry a range over to another table's.
     key = "address__invitation" if search.chosen.email is not None else "pk"
     return search.matching.filter(parts.sample(first, last, key=key)).count() * _each(first, last)
+
+
+def _estimated_by_mails(search: Search, send: int) -> float:
+    """Return the same by a sample of a bulk send's mails: among invitations, all mails would be read to tell its own."""
+    ends = Send.objects.filter(pk=send).values_list("first_mail", "last_mail").first()
+    first, last = ends or (None, None)
+    if first is None or last is None:
+        return 0.0
+    mails = Message.objects.filter(parts.sample(first, last), send=send, kind=MAIL_KIND).order_by()
+    rest = replace(search, chosen=replace(search.chosen, send=None))
+    sampled = rest.matching.filter(pk__any_of=set(mails.values_list("subject_id", flat=True)))
+    return sampled.count() * _each(first, last)
 
 
 def _each(first: int, last: int) -> float:
