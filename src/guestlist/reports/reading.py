@@ -41,15 +41,18 @@ def read(
         return found
     months, edges = _cut(spans)
     where = Q(store_view__in=store_view_ids, basis=basis, measure__in=measures)
-    parts: list[tuple[type[FiguresDelta | FiguresMonth | FiguresDay], Q]] = [
-        (FiguresDelta, _during(spans)),
-        (FiguresMonth, _during(months)),
-        (FiguresDay, _during(edges)),
+    parts: list[tuple[type[FiguresDelta | FiguresMonth | FiguresDay], Span]] = [
+        *((FiguresDelta, one) for one in _joined(spans)),
+        *((FiguresMonth, one) for one in _joined(months)),
+        *((FiguresDay, one) for one in _joined(edges)),
     ]
+    # Each run of days by itself: asked for as one OR another, PostgreSQL reads all days that there are between.
     first, *others = (
-        model.objects.filter(where & days).order_by().values_list(*_KEY).annotate(total=Sum("amount"))
-        for model, days in parts
-        if days
+        model.objects.filter(where, day__range=(run.first, run.last))
+        .order_by()
+        .values_list(*_KEY)
+        .annotate(total=Sum("amount"))
+        for model, run in parts
     )
     starts = [one.first for one in spans]
     for day, measure, currency, amount in first.union(*others, all=True):
@@ -81,12 +84,9 @@ def _add(spans: list[Span], new: Span) -> None:
     spans.append(new)
 
 
-def _during(spans: Sequence[Span]) -> Q:
-    """Return what has its day in one of the spans; false where there is none."""
-    merged: list[Span] = []
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Return the spans with neighbors put together."""
+    joined: list[Span] = []
     for span in spans:
-        _add(merged, span)
-    where = Q()
-    for span in merged:
-        where |= Q(day__range=(span.first, span.last))
-    return where
+        _add(joined, span)
+    return joined
