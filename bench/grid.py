@@ -6,13 +6,12 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import database, docs, machine
+from bench import database, docs, filled, machine
 from bench.figures import Goal, Report
-from bench.processes import BUILD, ROOT, call
+from bench.processes import BUILD, call
 from bench.shop import Shop
 
 if TYPE_CHECKING:
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
 
 SENTENCE = "the staff site's grid over ten million invitations, beside Django's own admin"
 _ON_POSTGRESQL, _ON_SQLITE, _QUICK = 10_000_000, 1_000_000, 5_000
-_SECONDS = 7_200
 _DATABASE = "bench_grid"
-_SIZES = ("shared_buffers=4GB", "max_wal_size=8GB")
-"""For a table of this size: what PostgreSQL's manual says of shared_buffers is a quarter of the memory."""
 _SHOWN = 5
 """Pages that are named among those that stopped."""
 
@@ -56,12 +52,12 @@ def run(options: argparse.Namespace) -> Report:
     folder = Path(tempfile.mkdtemp(prefix="grid-", dir=BUILD))
     try:
         if options.fill:
-            _fill(report, Shop(options.fill, folder), number, "PostgreSQL")
+            filled.fill(report, Shop(options.fill, folder), number, "PostgreSQL")
             return report
         number, version = _on_postgresql(report, options.database, folder, number)
         (folder / "data").mkdir()
         shop, few = Shop("", folder), max(number // 10, 1_000)
-        _fill(report, shop, few, "SQLite")
+        filled.fill(report, shop, few, "SQLite")
         _look(report, shop, "SQLite")
         if not options.quick and number >= _ON_POSTGRESQL:
             docs.write(report, machine.described(postgresql=version), mark="grid")
@@ -79,9 +75,9 @@ def _on_postgresql(report: Report, url: str | None, folder: Path, number: int) -
         report.add("postgresql_invitations", "PostgreSQL: invitations", number, "")
         _look(report, shop, "PostgreSQL")
         return number, _described(database.PostgreSQL(url), report)
-    with database.postgresql(_SIZES) as server:
+    with database.postgresql(filled.SIZES) as server:
         shop = Shop(server.create(_DATABASE), folder)
-        _fill(report, shop, number, "PostgreSQL")
+        filled.fill(report, shop, number, "PostgreSQL")
         _look(report, shop, "PostgreSQL")
         version = _described(server, report)
         server.drop(_DATABASE)
@@ -93,24 +89,11 @@ def _described(server: database.PostgreSQL, report: Report) -> str:
     return server.version()
 
 
-def _fill(report: Report, shop: Shop, number: int, where: str) -> None:
-    shop.migrate()
-    begun = time.monotonic()
-    call(
-        [ROOT / "guestlist", "fill", "--invitations", str(number)],
-        seconds=_SECONDS,
-        env=shop.environment(),
-    )
-    name = where.lower()
-    report.add(f"{name}_invitations", f"{where}: invitations", number, "")
-    report.add(f"{name}_fill_s", "… made up and written in", time.monotonic() - begun, "s")
-
-
 def _look(report: Report, shop: Shop, where: str) -> None:
     looked = json.loads(
         call(
             [sys.executable, "-m", "bench.looking", *["--quick"] * report.quick],
-            seconds=_SECONDS,
+            seconds=filled.SECONDS,
             env=shop.environment(),
         )
     )

@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,10 +80,7 @@ def _measured(name: str, question: Question, views: Sequence[StoreView], *, quic
         return tables.made(report, question, store_views=views)
 
     those = [view.pk for view in question.within(views)]
-    times = {
-        report.value: _timed(lambda which=report: made(which), times=_TIMES)  # type: ignore[misc]
-        for report in Report
-    }
+    times = {report.value: _timed(partial(made, report), times=_TIMES) for report in Report}
     raw = _timed(lambda: _raw(question.span, those), times=1 if quick else _RAW_TIMES)
     return {
         "name": name,

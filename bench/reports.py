@@ -6,13 +6,12 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import database, docs, machine
+from bench import database, docs, filled, machine
 from bench.figures import Goal, Report
-from bench.processes import BUILD, ROOT, call
+from bench.processes import BUILD, call
 from bench.shop import Shop
 
 if TYPE_CHECKING:
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 
 SENTENCE = "a year by month of the reports, beside the raw GROUP BY over ten million invitations"
 _ON_POSTGRESQL, _QUICK = 10_000_000, 5_000
-_SECONDS = 7_200
 _DATABASE = "bench_reports"
-_SIZES = ("shared_buffers=4GB", "max_wal_size=8GB")
 _SLOWEST, _RATIO = 50, 50
 """Milliseconds that a report may take, and how many times the raw statement must take at least."""
 
@@ -51,7 +48,7 @@ def run(options: argparse.Namespace) -> Report:
         number, version = _on_postgresql(report, options.database, folder, number)
         (folder / "data").mkdir()
         shop = Shop("", folder)
-        _fill(report, shop, max(number // 10, 1_000), "SQLite")
+        filled.fill(report, shop, max(number // 10, 1_000), "SQLite")
         _look(report, shop, "SQLite", is_large=number >= _ON_POSTGRESQL)
         if not options.quick and number >= _ON_POSTGRESQL:
             docs.write(report, machine.described(postgresql=version), mark="reports")
@@ -69,28 +66,18 @@ def _on_postgresql(report: Report, url: str | None, folder: Path, number: int) -
         report.add("postgresql_invitations", "PostgreSQL: invitations", number, "")
         _look(report, shop, "PostgreSQL", is_large=number >= _ON_POSTGRESQL)
         return number, database.PostgreSQL(url).version()
-    with database.postgresql(_SIZES) as server:
+    with database.postgresql(filled.SIZES) as server:
         shop = Shop(server.create(_DATABASE), folder)
-        _fill(report, shop, number, "PostgreSQL")
+        filled.fill(report, shop, number, "PostgreSQL")
         _look(report, shop, "PostgreSQL", is_large=number >= _ON_POSTGRESQL)
         version = server.version()
         server.drop(_DATABASE)
     return number, version
 
 
-def _fill(report: Report, shop: Shop, number: int, where: str) -> None:
-    shop.migrate()
-    begun = time.monotonic()
-    command: list[str | Path] = [ROOT / "guestlist", "fill", "--invitations", str(number)]
-    call(command, seconds=_SECONDS, env=shop.environment())
-    name = where.lower()
-    report.add(f"{name}_invitations", f"{where}: invitations", number, "")
-    report.add(f"{name}_fill_s", "… made up and written in", time.monotonic() - begun, "s")
-
-
 def _look(report: Report, shop: Shop, where: str, *, is_large: bool) -> None:
     command = [sys.executable, "-m", "bench.reporting", *["--quick"] * report.quick]
-    found = json.loads(call(command, seconds=_SECONDS, env=shop.environment()))
+    found = json.loads(call(command, seconds=filled.SECONDS, env=shop.environment()))
     judge(report, found, where.lower(), is_large=is_large)
 
 
