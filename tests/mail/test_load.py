@@ -196,6 +196,7 @@ def test_a_database_that_ends_all_connections_loses_and_doubles_none(tmp_path, m
 
 def test_a_mistake_while_recording_sends_nothing_twice(tmp_path, monkeypatch):
     """Recording meets an error that nobody foresaw: what was sent by then is known by the journal."""
+    monkeypatch.setattr(settling, "_RECORD_AT", 100)
     queue(make_shop(), range(300))
     record = recording.record
     calls = []

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RECORD_AT = 500
+_RECORD_AT = 1_000
 """With so many outcomes they are recorded, or when the first has waited for `_RECORD_EVERY` seconds."""
 _AT_ONCE = 1_000
 """At most so many outcomes are recorded together."""
-_RECORD_EVERY = 0.05
+_RECORD_EVERY = 0.25
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds until a database that was away is tried again."""
 _VERDICTS = {
