@@ -177,6 +177,7 @@ class Search:
             value="at",
             path="events__at",
             path_key="events__invitation",
+            enters_elsewhere=bool(self._scope()),
         )
         without = self._by_id(1, Q(sent_at=None))
         if self._asks_for_sent:

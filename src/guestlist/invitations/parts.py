@@ -86,6 +86,8 @@ class Part:
 
     is_scattered: bool = False
     """Whether rows that stand near each other are all over the table of invitations, and have to be looked at there."""
+    enters_elsewhere: bool = False
+    """Whether SQLite would enter by an index of what is asked for, unless it is told the ids of a step."""
 
     @property
     def further_steps(self) -> Sequence[int]:
@@ -126,14 +128,21 @@ class Part:
         """Return the place so many rows further on; None where the part ends before."""
         if self.by_id:
             return self._step_by_id(place, count, down=down)
-        index = self.index
-        if place is not None:
-            index = index.filter(self.beyond(place, down=down, of_index=True))
         columns = [self.value or self.key, self.key]
-        found = index.order_by(*self.order(down=down)).values_list(*columns)[count : count + 1]
+        found = self._further(place, down=down).values_list(*columns)[count : count + 1]
         for value, key in found:
             return Place(self.number, value if self.value else None, key)
         return None
+
+    def ids(self, place: Place | None, count: int, *, down: bool) -> QuerySet[Any]:
+        """Return the ids of the next rows, as many as a step of ``count`` has and its last one."""
+        return self._further(place, down=down).values(self.key)[: count + 1]
+
+    def _further(self, place: Place | None, *, down: bool) -> QuerySet[Any]:
+        index = (
+            self.index if place is None else self.index.filter(self.beyond(place, down=down, of_index=True))
+        )
+        return index.order_by(*self.order(down=down))
 
     def _step_by_id(self, place: Place | None, count: int, *, down: bool) -> Place | None:
         first, last = self.within or ends()
