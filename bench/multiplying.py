@@ -97,6 +97,13 @@ def multiply(connection: psycopg.Connection[Any], *, times: int) -> None:
                         sql.Identifier(table.name),
                     )
                 )
+        # Copies stand after what was there; a send is looked for between its ends.
+        cursor.execute(
+            sql.SQL(
+                "UPDATE guestlist_mail_send SET (last_mail, last_subject) = (SELECT max(id), max(subject_id) FROM {}"
+                " WHERE send_id = guestlist_mail_send.id) WHERE last_mail IS NOT NULL"
+            ).format(sql.Identifier(_MESSAGE))
+        )
         for name in _SUMS:
             cursor.execute(
                 sql.SQL("UPDATE {} SET amount = amount * {}").format(sql.Identifier(name), sql.Literal(times))

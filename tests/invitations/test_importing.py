@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Max, Min, Sum
 
 from guestlist import addresses
 from guestlist.backoffice.import_page import ImportPage
@@ -315,6 +315,8 @@ def test_nobody_is_invited_twice_when_a_file_is_imported_again(view) -> None:
     assert (first.done, again.done, again.skipped) == (30, 0, {"open_invitation": 30})
     assert Message.objects.of_send(send.pk).count() == Message.objects.count() == 30
     assert (send.basis, send.basis_text, send.created_by_id) == ("asked", "At the fair", actor.id)
+    made = Message.objects.of_send(send.pk).aggregate(first=Min("subject_id"), last=Max("subject_id"))
+    assert (send.first_subject, send.last_subject) == (made["first"], made["last"])
     (progress,) = sends.progress([send], options={view.pk: sends_options(view)}, now=LATER)
     assert progress.total == 30
 

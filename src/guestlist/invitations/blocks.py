@@ -67,10 +67,11 @@ def bounds(
     sent_from: datetime.date | None,
     sent_to: datetime.date | None,
     now: datetime.datetime,
+    ids: tuple[int, int] | None = None,
 ) -> Bounds | None:
     """Return where what was sent on these days, and is still open or over by now, can stand; None where nothing can.
 
-    ``status`` is "sent", "expired" or None for any.
+    ``status`` is "sent", "expired" or None for any; with ``ids`` only what can be between these matters.
     """
     today = now.astimezone(datetime.UTC).date()
     where = Q()
@@ -83,6 +84,8 @@ def bounds(
         where &= Q(day__gte=sent_from - datetime.timedelta(days=1))
     if sent_to is not None:
         where &= Q(day__lte=sent_to + datetime.timedelta(days=1))
+    if ids is not None:
+        where &= Q(block__gte=ids[0] // BLOCK, block__lte=ids[1] // BLOCK)
     found = SentBlock.objects.filter(where).aggregate(
         first=Min("block"), last=Max("block"), first_day=Min("day"), last_day=Max("day")
     )

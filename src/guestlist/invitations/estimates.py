@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
 
+    from django.db.models import QuerySet
+
     from guestlist.invitations.finding import Few
 
 EXACT = 10_000
@@ -44,7 +46,7 @@ def how_many(search: Search) -> Amount:
         return _among(few)
     first, last = parts.ends()
     if last - first < _READ or not (search.chosen or search.websites is not None):
-        number = search.matching.order_by()[: EXACT + 1].count()
+        number = _inside(search).order_by()[: EXACT + 1].count()
         if number <= EXACT:
             return Amount(number)
     about = _estimated(search, first, last)
@@ -81,6 +83,14 @@ def lately(websites: Collection[int] | None, deliveries: Collection[str]) -> dic
     if websites is not None:
         visible = visible.filter(website__in=websites)
     return dict(visible.values_list("delivery").annotate(Count("pk")))
+
+
+def _inside(search: Search) -> QuerySet[Invitation]:
+    """Return what matches, looked for where it can stand."""
+    if search.within is None:
+        return search.matching
+    first, last = search.within
+    return search.matching.filter(pk__gte=first, pk__lte=last)
 
 
 def _among(few: Few) -> Amount:

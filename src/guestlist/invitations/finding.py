@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from guestlist.invitations import blocks, filters, parts, pieces, selective, sorting
+from guestlist.invitations import blocks, filters, parts, pieces, reach, selective, sorting
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import Invitation, InvitationAddress, InvitationEvent
 from guestlist.invitations.parts import Order, Part, Place, Sort
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from guestlist.invitations.blocks import Bounds
     from guestlist.invitations.filters import Filter
     from guestlist.invitations.pieces import Piece
+    from guestlist.invitations.reach import Reach
 
 GATHERED = 10_000
 """Most rows that a selective filter may leave to be sorted for a page."""
@@ -52,7 +53,13 @@ class Search:
         """Keep of some rows those that match."""
         if self.websites is not None:
             rows = rows.filter(website__in=self.websites)
-        return self.chosen.apply(rows, now=self.now)
+        if self._reach is None:
+            return self.chosen.apply(rows, now=self.now)
+        return replace(self.chosen, send=None).apply(rows, now=self.now).filter(self._reach.condition)
+
+    @cached_property
+    def _reach(self) -> Reach | None:
+        return None if self.chosen.send is None else reach.of_send(self.chosen.send)
 
     def _narrow_on_the_way(self, rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
         """Keep the same, where another index than that of registering is gone along."""
@@ -131,8 +138,19 @@ class Search:
     def _bounds(self) -> Bounds | None:
         status = self.chosen.status if self.chosen.status in {Status.SENT, filters.EXPIRED} else None
         return blocks.bounds(
-            status=status, sent_from=self.chosen.sent_from, sent_to=self.chosen.sent_to, now=self.now
+            status=status,
+            sent_from=self.chosen.sent_from,
+            sent_to=self.chosen.sent_to,
+            now=self.now,
+            ids=None if self._reach is None else (self._reach.first, self._reach.last),
         )
+
+    @property
+    def within(self) -> tuple[int, int] | None:
+        """Between which ids all stand that match, both included, where the filter tells; none may be in between."""
+        bounds = self._bounds if self._asks_for_sent else None
+        ends = [(one.first, one.last) for one in (self._reach, bounds) if one is not None]
+        return (max(first for first, _ in ends), min(last for _, last in ends)) if ends else None
 
     def _by_email(self) -> list[Part]:
         website = self._website_of_addresses
@@ -182,12 +200,14 @@ class Search:
         without = self._by_id(1, Q(sent_at=None))
         if self._asks_for_sent:
             return [with_value]
+        if self._reach is not None and self._bounds is None:
+            return [without]
         return [without] if self.chosen.status == Status.NOT_SENT else [with_value, without]
 
     def _sent_between(self, path: str) -> Q:
         """Return between which moments of sending all stand that match."""
         between = filters.within(path, self.chosen.sent_from, self.chosen.sent_to, self.now)
-        bounds = self._bounds if self._asks_for_sent else None
+        bounds = self._bounds if self._asks_for_sent or self._reach is not None else None
         if bounds is not None:
             in_utc = self.now.astimezone(datetime.UTC)
             between &= filters.within(path, bounds.first_day, bounds.last_day, in_utc)
@@ -211,13 +231,11 @@ class Search:
 
     def _by_id(self, number: int, rows: Q) -> Part:
         scope = self._scope()
-        index, within = Invitation.objects.filter(**scope), None
+        index, within = Invitation.objects.filter(**scope), self.within
         # A store view's condition does not say of which website it is.
         rows &= Q(**scope)
-        bounds = self._bounds if self._asks_for_sent else None
-        if bounds is not None:
-            within = (bounds.first, bounds.last)
-            inside = Q(pk__gte=bounds.first, pk__lte=bounds.last)
+        if within is not None:
+            inside = Q(pk__gte=within[0], pk__lte=within[1])
             index, rows = index.filter(inside), rows & inside
         # By the ids of the table that is looked at first: PostgreSQL does not carry a range over to another table's.
         by_address = self.chosen.email is not None and not scope

@@ -40,8 +40,9 @@ def candidates(search: Search, most: int, *, with_email: bool) -> Iterator[tuple
     chosen = search.chosen
     yield from ((ids, chosen) for ids in _few(search))
     if chosen.send is not None:
-        # By the outbox alone: looked up among the invitations, all mails of a large send would be read for the first few.
-        mails = Message.objects.of_send(chosen.send).filter(kind=MAIL_KIND).order_by()
+        # By the outbox alone, along its ids: looked up among the invitations, all mails of a large send would be read for
+        # the first few, and in any order the whole outbox may be.
+        mails = Message.objects.of_send(chosen.send).filter(kind=MAIL_KIND).order_by("pk")
         yield mails.values_list("subject_id", flat=True), replace(chosen, send=None)
     piece = search.piece if with_email else None
     if piece is not None and (piece.about or 0) <= _UNSURE * most:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.addresses import MalformedAddress
-from guestlist.mail import counting, letters
+from guestlist.mail import counting, letters, standing
 from guestlist.mail.models import (
     Measure,
     Message,
@@ -117,28 +116,28 @@ def queue(
     )
     if send is not None and made:
         ids = [one.pk for one in made]
-        _note_ends(send.pk, min(ids), max(ids))
+        standing.note_ends(send.pk, (min(ids), max(ids)), (min(subject_ids), max(subject_ids)))
     return made
 
 
-def _note_ends(send_id: int, first: int, last: int) -> None:
-    Send.objects.filter(pk=send_id).update(
-        first_mail=Least(Coalesce("first_mail", first), first),
-        last_mail=Greatest(Coalesce("last_mail", last), last),
-    )
-
-
 def joined_send(
-    *, send_id: int, sender_id: int, first: int, last: int, number: int, now: datetime.datetime
+    *,
+    send_id: int,
+    sender_id: int,
+    mails: tuple[int, int],
+    subjects: tuple[int, int],
+    number: int,
+    now: datetime.datetime,
 ) -> None:
-    """Count mails that a set-based statement has put into a send, between two of their ids, in its transaction.
+    """Count mails that a set-based statement has put into a send, in its transaction.
 
+    ``mails`` and ``subjects`` are the lowest and the highest of their ids, and of what they are about.
     Where others have queued for it before, `sends.go_on` says first whether it goes on.
     """
     ledger = counting.Ledger()
     ledger.add(sender_id=sender_id, send_id=send_id, measure=Measure.QUEUED, amount=number)
     ledger.write(now=now)
-    _note_ends(send_id, first, last)
+    standing.note_ends(send_id, mails, subjects)
 
 
 def current_version(template: str) -> TemplateVersion:

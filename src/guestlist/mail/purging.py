@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from guestlist.mail.models import Attempt, Message, MessageState
+from guestlist.mail.models import Attempt, EarlierMail, Message, MessageState
 
 if TYPE_CHECKING:
     import datetime
@@ -72,10 +72,11 @@ def _over(rows: QuerySet[Message], before: datetime.datetime) -> QuerySet[Messag
 
 @transaction.atomic
 def _delete(ids: Sequence[int]) -> int:
-    """Delete rows with their attempts, but for those that somebody is just changing."""
+    """Delete rows with all that is kept of them, but for those that somebody is just changing."""
     rows = Message.objects.select_for_update(skip_locked=True).filter(pk__in=ids, state__in=_OVER)
     locked = list(rows.values_list("pk", flat=True))
     Attempt.objects.filter(message__in=locked).delete()
+    EarlierMail.objects.filter(message__in=locked).delete()
     going = Message.objects.filter(pk__in=locked)
     # Not `delete`, which reads the rows first to find their attempts.
     return going._raw_delete(going.db)  # noqa: SLF001

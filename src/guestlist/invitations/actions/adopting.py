@@ -48,10 +48,12 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What became of the rows of a store view: how many invitations, and between which ids their mails stand."""
+    """What became of the rows of a store view: how many invitations, and between which ids they and their mails stand."""
 
     store_view_id: int
     number: int
+    first: int
+    last: int
     first_mail: int | None
     last_mail: int | None
 
@@ -117,6 +119,7 @@ _OF_EVENT = {
     "reason": f"'{Reason.CREATED}'",
     "detail": "{detail}",
 }
+_WHERE_THEY_STAND = "COUNT(*), MIN(p.id), MAX(p.id), MIN(p.mail_id), MAX(p.mail_id)"
 _DAY_POSTGRESQL = "(%(days)s::jsonb ->> p.store_view_id::text)::date"
 _DAY_SQLITE = "json_extract(%(days)s, '$.\"' || p.store_view_id || '\"')"
 _OF_MESSAGE = {
@@ -204,7 +207,7 @@ def _postgresql(what: Adoption, invitation: str, mail: str) -> str:
         parts.append(f"mailed AS ({_insert(_MESSAGE, _OF_MESSAGE, source)})")
     return f"""
         WITH {", ".join(_filled(one) for one in parts)}
-        SELECT p.store_view_id, COUNT(*), MIN(p.mail_id), MAX(p.mail_id) FROM picked p GROUP BY p.store_view_id
+        SELECT p.store_view_id, {_WHERE_THEY_STAND} FROM picked p GROUP BY p.store_view_id
     """  # noqa: S608
 
 
@@ -228,7 +231,7 @@ def _on_sqlite(cursor: Any, what: Adoption) -> list[Adopted]:  # noqa: ANN401 - 
     for one in statements:
         cursor.execute(_filled(one), values)
     cursor.execute(
-        f"SELECT p.store_view_id, COUNT(*), MIN(p.mail_id), MAX(p.mail_id) FROM {picked} GROUP BY p.store_view_id",  # noqa: S608
+        f"SELECT p.store_view_id, {_WHERE_THEY_STAND} FROM {picked} GROUP BY p.store_view_id",  # noqa: S608
         values,
     )
     return [Adopted(*row) for row in cursor.fetchall()]

@@ -226,8 +226,8 @@ def _count_mails(
             mail.joined_send(
                 send_id=way.send_id,
                 sender_id=way.sender_id,
-                first=one.first_mail,
-                last=one.last_mail,
+                mails=(one.first_mail, one.last_mail),
+                subjects=(one.first, one.last),
                 number=one.number,
                 now=now,
             )

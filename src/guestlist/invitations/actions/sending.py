@@ -23,7 +23,7 @@ from guestlist.invitations.models import (
     InvitationEvent,
 )
 from guestlist.mail import actions as mail
-from guestlist.mail import suppression
+from guestlist.mail import standing, suppression
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import Actor, ActorKind, Permission
 
@@ -84,6 +84,8 @@ def queue(
 ) -> None:
     """Put the mail of invitations of one store view into the outbox; call it inside the transaction that needs it.
 
+    Those that were mailed before must be locked: their mail of before is kept beside the new one.
+
     :raises AlreadyOnItsWay: when one of them has a mail on its way; nothing is queued.
     """
     if not invitations:
@@ -106,6 +108,9 @@ def queue(
         # The condition decides when two ask at the same moment: the second finds the first mail, and takes its own back.
         if free.update(delivery=Delivery.QUEUED, mail_id=Case(*whens)) != len(some):
             raise AlreadyOnItsWay
+    earlier = [one.mail_id for one in invitations if one.mail_id is not None]
+    if earlier:
+        standing.note_earlier(message_ids=earlier)
     for one in invitations:
         one.delivery, one.mail_id = Delivery.QUEUED, mail_ids[one.pk]
 

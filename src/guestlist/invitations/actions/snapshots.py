@@ -59,6 +59,9 @@ class Snapshot:
     def take(self, task: Task) -> bool:
         """Write a piece down; true when there is more."""
         search, until = self._search(task), int(task.settings[UNTIL])
+        begin = task.cursor
+        if search.within is not None:
+            begin, until = max(begin, search.within[0] - 1), min(until, search.within[1])
         matching = search.matching.filter(pk__lte=until)
         if task.cursor == 0:
             few = search.gathered(finding.GATHERED)
@@ -66,8 +69,8 @@ class Snapshot:
                 task.total += _write(task, matching.filter(pk__any_of=set(few)))
                 return False
         with self._pace as size:
-            end = min(task.cursor + size, until)
-            rows = matching.filter(pk__gt=task.cursor, pk__lte=end).order_by("pk")
+            end = max(begin, min(begin + size, until))
+            rows = matching.filter(pk__gt=begin, pk__lte=end).order_by("pk")
             written = _write(task, rows[:AT_ONCE])
         task.total += written
         task.cursor = _last(task) if written == AT_ONCE else end

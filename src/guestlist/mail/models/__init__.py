@@ -4,6 +4,7 @@ from guestlist.mail.models.counts import Delta, Measure, Pace, SenderMinute, Sen
 from guestlist.mail.models.material import SenderIdentity, Template, TemplateText, TemplateVersion, TrialMail
 from guestlist.mail.models.outbox import (
     Attempt,
+    EarlierMail,
     Message,
     MessageState,
     Report,
@@ -17,6 +18,7 @@ from guestlist.mail.models.workers import Trouble, Worker
 __all__ = [
     "Attempt",
     "Delta",
+    "EarlierMail",
     "Lift",
     "LiftRequest",
     "Measure",

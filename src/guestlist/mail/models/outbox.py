@@ -68,6 +68,9 @@ class Send(models.Model):
     # Where its mails stand in the outbox: that has no index by send, which would be written three times a mail.
     first_mail = models.BigIntegerField(null=True)
     last_mail = models.BigIntegerField(null=True)
+    # Between which ids all stand that they are about. None of a send of before these were kept.
+    first_subject = models.BigIntegerField(null=True)
+    last_subject = models.BigIntegerField(null=True)
 
     objects = SendQuerySet.as_manager()
 
@@ -170,6 +173,26 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject_id}"
+
+
+class EarlierMail(models.Model):
+    """A mail of a bulk send whose subject was mailed again since: the subject knows its newest mail alone.
+
+    Written when the next one is queued, deleted with the mail.
+    """
+
+    # Without a constraint, which the database would think of at every update of a mail on its way.
+    message = models.OneToOneField(
+        Message, models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
+    )
+    send = models.ForeignKey(Send, models.PROTECT, related_name="+", db_index=False)
+    subject_id = models.BigIntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=["send", "subject_id"], name="guestlist_earlier_send"),)
+
+    def __str__(self) -> str:
+        return f"{self.send_id}: {self.subject_id}"
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
