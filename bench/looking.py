@@ -146,6 +146,7 @@ def queries(now: datetime.datetime) -> Iterator[dict[str, str]]:
     from guestlist.invitations import filters
     from guestlist.invitations.lifecycle import Status
     from guestlist.invitations.models import Delivery, Invitation
+    from guestlist.mail.models import Send
     from guestlist.occasions.models import Occasion
     from guestlist.stores.models import StoreView, Website
 
@@ -175,6 +176,10 @@ def queries(now: datetime.datetime) -> Iterator[dict[str, str]]:
     yield from (
         {"email": one} for one in ("ann", "gmail", "bakker", "anna.bakker", "korenmi", "zzz", "@huisman12.")
     )
+    for send in Send.objects.order_by("pk")[:1]:
+        yield {"send": str(send.pk)}
+        yield from ({"send": str(send.pk), "status": one} for one in (Status.ACCEPTED, Status.NOT_SENT))
+        yield {"send": str(send.pk), "website": str(send.website_id)}
     today = now.date()
     for days, back in ((1, 1), (1, 300), (31, 40), (31, 330), (365, 200)):
         last = today - datetime.timedelta(days=back)

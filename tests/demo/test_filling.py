@@ -10,7 +10,10 @@ from guestlist import addresses
 from guestlist.customers.models import Customer
 from guestlist.demo import filling
 from guestlist.demo.filling import shops, story, tables
+from guestlist.demo.filling.outbox import Outbox
 from guestlist.invitations import figures, recounting
+from guestlist.invitations.filters import Filter
+from guestlist.invitations.finding import Search
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import (
     BLOCK,
@@ -23,6 +26,8 @@ from guestlist.invitations.models import (
     InvitationEvent,
     SentBlock,
 )
+from guestlist.mail import totals
+from guestlist.mail.models import Message, Send
 from guestlist.stores import copying
 from guestlist.stores.models import Website
 from tests import make
@@ -91,6 +96,15 @@ def test_blocks_of_a_filled_database_know_all_that_was_sent(filled) -> None:
         assert (sent_at.date(), until, pk // BLOCK) in known
 
 
+def test_a_filled_database_has_one_large_send_whose_totals_are_right(filled) -> None:
+    (audited,) = totals.audit(now=NOW)
+    (send,) = Send.objects.all()
+    assert audited.adds_up
+    assert audited.mails == Message.objects.of_send(send.pk).count() == Message.objects.count() > 0
+    found = Search(Filter(send=send.pk), None, NOW).matching
+    assert set(found.values_list("mail_id", flat=True)) == set(Message.objects.values_list("pk", flat=True))
+
+
 def test_a_filled_database_goes_on_after_its_ids(filled) -> None:
     highest = Invitation.objects.aggregate(last=Max("pk"))["last"]
     assert make.invitation().pk > highest
@@ -109,7 +123,8 @@ def test_the_same_seed_tells_the_same_story_and_another_seed_another() -> None:
 
     def told(seed: int) -> list[str]:
         site = shops.Site(view.website_id, 1.0, [view], [(group.pk, 1)])
-        parts = story.told([site], invitations=200, now=NOW, seed=seed, at_once=50)
+        outbox = Outbox(site, invitations=200, now=NOW)
+        parts = story.told([site], outbox, invitations=200, now=NOW, seed=seed, at_once=50)
         return [row[2] for rows in parts for row in rows.addresses]
 
     assert told(1) == told(1)

@@ -1,7 +1,8 @@
 """A shop of any size to try and to measure: websites, people and invitations by the million, with their history and figures.
 
 What is made is the same for the same size and seed, the time apart: one website with a fifth of all invitations and many
-small ones, two years of dates, inviters of whom a few invite many, bulk sends by staff, occasions that come and go.
+small ones, two years of dates, inviters of whom a few invite many, bulk sends by staff, occasions that come and go. In the
+outbox are the mails of one large send alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from guestlist.demo.filling import shops, story, tables
+from guestlist.demo.filling.outbox import Outbox
 from guestlist.invitations.models import Invitation
 from guestlist.refusal import Refusal
 
@@ -49,10 +51,14 @@ def fill(
     # All or nothing: whoever ends it in the middle finds the database as it was, with its indexes.
     with transaction.atomic():
         sites = shops.open_shops(invitations=invitations, now=now)
+        outbox = Outbox(sites[0], invitations=invitations, now=now)
         with writer.without_indexes():
-            for rows in story.told(sites, invitations=invitations, now=now, seed=seed, at_once=AT_ONCE):
+            for rows in story.told(
+                sites, outbox, invitations=invitations, now=now, seed=seed, at_once=AT_ONCE
+            ):
                 writer.write(rows)
                 made += len(rows.invitations)
                 tell(made)
         writer.finish()
+        outbox.finish()
     tables.settle()

@@ -23,6 +23,7 @@ from guestlist.stores.actors import ActorKind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from guestlist.demo.filling.outbox import Outbox
     from guestlist.demo.filling.shops import Site
     from guestlist.stores.models import StoreView
 
@@ -86,6 +87,7 @@ class Rows:
     notes: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     credits: list[tuple[Any, ...]] = field(default_factory=list)
+    mails: list[tuple[Any, ...]] = field(default_factory=list)
     figures: Counter[tuple[int, str, datetime.date, str]] = field(default_factory=Counter)
     """Store view, basis, day, measure → how many."""
     blocks: set[tuple[datetime.date, datetime.date, int]] = field(default_factory=set)
@@ -93,10 +95,16 @@ class Rows:
 
 
 def told(
-    sites: Sequence[Site], *, invitations: int, now: datetime.datetime, seed: int, at_once: int
+    sites: Sequence[Site],
+    outbox: Outbox,
+    *,
+    invitations: int,
+    now: datetime.datetime,
+    seed: int,
+    at_once: int,
 ) -> Iterator[Rows]:
     """Tell the two years before ``now`` in parts of ``at_once`` invitations and a few more."""
-    teller = _Teller(sites, invitations, now, seed)
+    teller = _Teller(sites, outbox, invitations, now, seed)
     while teller.made < invitations:
         teller.rows = Rows()
         until = min(invitations, teller.made + at_once)
@@ -106,8 +114,10 @@ def told(
 
 
 class _Teller:
-    def __init__(self, sites: Sequence[Site], invitations: int, now: datetime.datetime, seed: int) -> None:
-        self.sites, self.invitations, self.now = sites, invitations, now
+    def __init__(
+        self, sites: Sequence[Site], outbox: Outbox, invitations: int, now: datetime.datetime, seed: int
+    ) -> None:
+        self.sites, self.outbox, self.invitations, self.now = sites, outbox, invitations, now
         self.weights = list(itertools.accumulate(site.weight for site in sites))
         # The same rows for the same seed; nothing here is a secret.
         self.random = random.Random(seed)  # noqa: S311
@@ -189,6 +199,8 @@ class _Teller:
         fate = self._fate(site, view, pk, inviter, email, at)
         if fate.sent_day is None:
             self._count(view, figures.NOT_SENT, at, self._day(view, at))
+        mail = self.outbox.mail(pk, store_view=view.pk, delivery=fate.delivery)
+        self.rows.mails += [mail] if mail else []
         self.rows.invitations.append(
             (
                 pk,
@@ -204,7 +216,7 @@ class _Teller:
                 fate.reason,
                 Channel.MAIL,
                 fate.delivery,
-                None,
+                mail[0] if mail else None,
                 0,
                 1 if fate.sent_at else 0,
                 0,

@@ -19,6 +19,7 @@ from guestlist.invitations.models import (
     InvitationNote,
     SentBlock,
 )
+from guestlist.mail.models import Message
 from guestlist.stores import copying
 
 if TYPE_CHECKING:
@@ -51,9 +52,13 @@ COLUMNS: dict[type[Model], tuple[str, ...]] = {
     FiguresDay: _FIGURE,
     FiguresMonth: _FIGURE,
     SentBlock: ("day", "until", "block"),
+    Message: (
+        *("id", "kind", "subject_id", "send_id", "store_view_id", "sender_id", "template_version_id"),
+        *("state", "ready_at", "queued_at", "ended_at", "worker", "tries", "code"),
+    ),
 }
 """Of each table, in the order of the values of a row; what is left out has a default."""
-_NUMBERED = (Customer, Invitation)
+_NUMBERED = (Customer, Invitation, Message)
 """Whose ids are made up too: the database goes on after them."""
 
 
@@ -74,6 +79,7 @@ class Writer:
         _insert(InvitationNote, rows.notes)
         _insert(InvitationEvent, rows.events)
         _insert(Credit, rows.credits)
+        _insert(Message, rows.mails)
         self._figures.update(rows.figures)
         self._blocks |= rows.blocks
 
