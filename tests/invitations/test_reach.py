@@ -255,9 +255,10 @@ def test_each_row_looks_up_its_own_mail_alone(large) -> None:
         mails, earlier = (
             [one for one in steps if model._meta.db_table in one] for model in (Message, EarlierMail)
         )
-        assert len(mails) == len(earlier) == 1
+        assert len(mails) == 1
         assert ".mail_id)" in mails[0]
-        assert "subject_id = " in earlier[0]
+        # Whether there are any, and which.
+        assert sorted("subject_id = " in one for one in earlier) == [False, True]
         assert not [one for one in steps if "hashed" in one.lower()]
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
-from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models import Exists, OuterRef, Q, Subquery, Value
 from django.db.models.lookups import Exact, GreaterThan
 
 from guestlist.mail.models import EarlierMail, Message, Send
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reach:
     """Between which ids the invitations of a bulk send stand, and its mails in the outbox; all included."""
 
@@ -21,11 +20,11 @@ class Reach:
     first_mail: int
     last_mail: int
 
-    @cached_property
+    @property
     def condition(self) -> Q:
         """What holds of its invitations: their newest mail is of the send, or one of before was.
 
-        By values and not by EXISTS or IN, of which PostgreSQL may make a table of all mails of the send, for each page.
+        By values and not by EXISTS or IN of a row, of which PostgreSQL may make a table of all mails of the send.
         """
         newest = Subquery(Message.objects.filter(pk=OuterRef("mail_id")).values("send_id"))
         # Between its ends nearly all are its own; of all others the outbox need not be asked.
@@ -33,10 +32,9 @@ class Reach:
             Exact(newest, Value(self.send))
         )
         mails = EarlierMail.objects.filter(send=self.send)
-        if not mails.exists():
-            return mailed
         earlier = Subquery(mails.filter(subject_id=OuterRef("pk")).values("message_id")[:1])
-        return mailed | Q(GreaterThan(earlier, Value(0)))
+        # Whether there are any is asked once for all rows, in the same statement: one may come in between.
+        return mailed | (Q(Exists(mails)) & Q(GreaterThan(earlier, Value(0))))
 
 
 def of_send(send_id: int) -> Reach | None:
