@@ -200,6 +200,7 @@ def test_nothing_of_another_website_is_read_anywhere(own, mine, theirs) -> None:
         "website": theirs.view.website_id,
         "store_view": theirs.view.pk,
         "inviter": theirs.invitation.inviter_id,
+        "customer": theirs.invitation.inviter_id,
         "occasion": theirs.invitation.occasion_id,
         "send": theirs.send.pk,
         "ids": theirs.send.pk,
@@ -369,7 +370,7 @@ _VIEWS = {
     **dict.fromkeys(
         (
             *("report_invitations", "report_invitations_export"),
-            *("report_conversions", "report_conversions_export"),
+            *("report_conversions", "report_conversions_export", "report_chain"),
         ),
         Permission.REPORTS,
     ),

@@ -47,8 +47,14 @@ class CustomerTable(Table):
         "newsletter_at",
         "erased_at",
         "their_invitations",
+        "their_chain",
     )
-    readonly_fields = ("their_invitations",)
+    readonly_fields = ("their_invitations", "their_chain")
+
+    def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
+        """Leave out the way to a report that is not theirs to see."""
+        may_report = obj is not None and access.of(request).actor.may(Permission.REPORTS, obj.website_id)
+        return [one for one in self.fields if may_report or one != "their_chain"]
 
     @display(description=_("Name"))
     def shown_name(self, customer: Customer) -> str:
@@ -63,6 +69,16 @@ class CustomerTable(Table):
             reverse("admin:invitations"),
             customer.pk,
             _("Invitations that this customer sent"),
+        )
+
+    @display(description=_("Who brought whom"))
+    def their_chain(self, customer: Customer) -> str:
+        """Link to who brought the customer, and whom they brought."""
+        return format_html(
+            '<a class="gl-link" href="{}?customer={}">{}</a>',
+            reverse("admin:report_chain"),
+            customer.pk,
+            _("Who brought this customer, and whom they brought"),
         )
 
 

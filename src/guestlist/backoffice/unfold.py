@@ -79,6 +79,7 @@ UNFOLD: dict[str, Any] = {
                         "items": [
                             _item(_("Invitations"), "mail", "report_invitations", "may_report"),
                             _item(_("Conversions"), "shopping_cart", "report_conversions", "may_report"),
+                            _item(_("Who brought whom"), "account_tree", "report_chain", "may_report"),
                         ],
                     }
                 ],

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from guestlist.backoffice import (
     adding,
+    chain,
     configuration,
     detail,
     exporting,
@@ -58,6 +59,7 @@ _views = [
         )
         for one in reports.KINDS
     ),
+    path("reports/chain/", site.admin_view(chain.page), name="report_chain"),
     path("suppressed-addresses/", site.admin_view(suppressions.suppressions), name="suppressions"),
     path("sends/", site.admin_view(sends.listing), name="sends"),
     path("sends/<int:pk>/", site.admin_view(sends.detail), name="send"),

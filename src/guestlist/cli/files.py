@@ -150,14 +150,14 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
     """Add `guestlist report`."""
     report = commands.add_parser(
         "report",
-        help="print a report on invitations or conversions",
+        help="print a report: invitations, conversions, or who brought whom",
         description=(
             "Print a report, as the staff site shows it: what became of the invitations of each period. Without days it is "
-            "about the last full week."
+            "about the last full week. “chain” prints who brought whom, from one customer on, and takes no days."
         ),
         epilog="Exit status: 0 printed, 1 nothing was printed and the last line says why, 2 the options are wrong.",
     )
-    report.add_argument("report", choices=["invitations", "conversions"], help="which one")
+    report.add_argument("report", choices=["invitations", "conversions", "chain"], help="which one")
     report.add_argument("--from", dest="first", default="", metavar="DAY", help="first day, like 2026-05-03")
     report.add_argument("--to", dest="last", default="", metavar="DAY", help="last day, which belongs to it")
     report.add_argument(
@@ -179,14 +179,53 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
     report.add_argument(
         "--skip-empty", action="store_true", help="leave out periods in which nothing happened"
     )
+    _add_chain(report)
     kind = report.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print it for programs")
     kind.add_argument("--csv", action="store_true", help="print it as a CSV file")
 
     def run(options: argparse.Namespace, _rest: list[str]) -> int:
+        if misplaced := _misplaced(options):
+            report.error(f"{misplaced} is no option of the report {options.report}")
+        if options.report == "chain" and not options.customer:
+            report.error("the report chain needs --customer")
         set_up()
-        from guestlist.worker import reporting
+        from guestlist.worker import chaining, reporting
 
-        return reporting.main(options)
+        return chaining.main(options) if options.report == "chain" else reporting.main(options)
 
     report.set_defaults(run=run, takes_rest=False)
+
+
+_OF_CHAIN = {"customer": "--customer", "depth": "--depth"}
+_OF_FIGURES = {
+    "first": "--from",
+    "last": "--to",
+    "by": "--by",
+    "store_view": "--store-view",
+    "by_event": "--by-event",
+    "reasons": "--reasons",
+    "own_view": "--own-view",
+    "skip_empty": "--skip-empty",
+    "csv": "--csv",
+}
+
+
+def _misplaced(options: argparse.Namespace) -> str:
+    """Return an option that the report does not have; nothing where there is none."""
+    others = _OF_FIGURES if options.report == "chain" else _OF_CHAIN
+    return next((option for name, option in others.items() if getattr(options, name)), "")
+
+
+def _add_chain(report: argparse.ArgumentParser) -> None:
+    """Add the options of who brought whom."""
+    report.add_argument(
+        "--customer", default="", metavar="WHO", help="chain: the customer with this address or number"
+    )
+    report.add_argument(
+        "--depth",
+        type=int,
+        choices=range(1, 11),
+        metavar="LEVELS",
+        help="chain: how many levels below them, 1 to 10 (3)",
+    )
