@@ -1,5 +1,7 @@
 """Who brought whom: levels, where a chain begins, shared credit, and that nothing takes longer for a great many."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -251,6 +253,27 @@ def test_levels_take_as_many_queries_for_three_hundred_as_for_one(emma) -> None:
     assert queries(emma) == queries(otto) == 5
     (node,) = grown(otto, depth=2, most=30)
     assert sum(1 + len(one.level or ()) for one in node.level or ()) > 300
+
+
+def test_no_statement_reads_a_whole_table(emma) -> None:
+    """With few rows a plan may do so all the same: PostgreSQL is asked what it would do where that is dear."""
+    noor = bring(emma)
+    bring(noor)
+    with CaptureQueriesContext(connection) as captured:
+        chain_starts.beginnings(within=frozenset({emma.website_id}), before=10**9)
+        chain_starts.find(str(emma.email), actor=SYSTEM)
+        grown(emma, depth=2, before=10**9)
+        chain_starts.origin(noor)
+    is_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        if is_postgresql:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in captured.captured_queries:
+            cursor.execute(f"EXPLAIN {'' if is_postgresql else 'QUERY PLAN '}{query['sql']}")
+            plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
+            assert not re.search(
+                r"(Seq Scan on|SCAN) guestlist_(invitations_|customers_customer\b)(?!.*USING)", plan
+            ), plan
 
 
 def test_beginnings_take_as_many_queries_for_many_as_for_one(emma) -> None:
