@@ -78,7 +78,8 @@ def _on_postgresql(report: Report, url: str | None, folder: Path, number: int) -
 def _look(report: Report, shop: Shop, where: str, *, is_large: bool) -> None:
     command = [sys.executable, "-m", "bench.reporting", *["--quick"] * report.quick]
     found = json.loads(call(command, seconds=filled.SECONDS, env=shop.environment()))
-    judge(report, found, where.lower(), is_large=is_large)
+    report.add(f"{where.lower()}_folded", "… figures that waited to be folded", found["folded"], "")
+    judge(report, found["reports"], where.lower(), is_large=is_large)
 
 
 def judge(report: Report, found: list[dict[str, Any]], name: str, *, is_large: bool) -> None:

@@ -65,22 +65,6 @@ def test_days_before_are_as_many_months_or_as_many_days(first, last, before) -> 
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "whole"),
-    [
-        ("2026-01-01", "2026-12-31", ("2026-01-01", "2026-12-31")),
-        ("2026-01-02", "2026-04-29", ("2026-02-01", "2026-03-31")),
-        ("2026-01-02", "2026-02-27", None),
-        ("2026-02-01", "2026-02-27", None),
-        ("2028-02-01", "2028-02-29", ("2028-02-01", "2028-02-29")),
-    ],
-)
-def test_whole_months_have_all_of_their_days(first, last, whole) -> None:
-    span = Span(date.fromisoformat(first), date.fromisoformat(last))
-
-    assert span.whole_months == (Span(*map(date.fromisoformat, whole)) if whole else None)
-
-
-@pytest.mark.parametrize(
     ("zone", "moment", "monday"),
     [
         # Both nights when clocks change end a week; midnight comes an hour sooner or later by UTC.

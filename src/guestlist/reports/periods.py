@@ -88,13 +88,6 @@ class Span:
             start = after
         return parts
 
-    @property
-    def whole_months(self) -> Span | None:
-        """The months that lie in it from their first day to their last, None where there is none."""
-        first = self.first if self.first.day == 1 else Period.MONTH.after(Period.MONTH.start(self.first))
-        after = (self.last + _DAY).replace(day=1)
-        return Span(first, after - _DAY) if first < after else None
-
 
 def last_full_week(today: datetime.date) -> Span:
     """Return the newest week that is over by a day, Monday to Sunday."""
