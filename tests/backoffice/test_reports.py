@@ -136,6 +136,14 @@ def test_page_says_what_is_wrong_and_keeps_what_was_entered(owner, view, other_v
         assert words in page_of(owner, address=answer["Location"])
 
 
+def test_days_that_are_days_stay_in_fields_for_days(owner, view) -> None:
+    page = page_of(owner, {"from": "2026-05-31", "to": "2026-05-01"})
+    assert re.search(r'<input type="date"[^>]*aria-invalid="true"', page)
+    assert page.count('type="date"') == 2
+    page = page_of(owner, {"from": "2026-W01-1", "to": "31-05-2026"})
+    assert page.count('type="date"') == 0
+
+
 def test_page_speaks_dutch_and_refuses_in_dutch(owner, bought) -> None:
     page = page_of(owner, MAY, language="nl")
 

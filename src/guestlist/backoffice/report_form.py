@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -51,7 +52,7 @@ class ReportForm(forms.Form):
         wrong = str(problem.data.get("field")) if problem else ""
         for name in ("from", "to"):
             # A field for days would hide what is none.
-            kind = "text" if name == wrong else "date"
+            kind = "date" if _is_day(self.typed.get(name, "")) else "text"
             self.fields[name].widget = forms.TextInput(attrs={"type": kind})
         if wrong in self.fields:
             self.fields[wrong].widget.attrs.update(_PROBLEM)
@@ -74,6 +75,16 @@ class ReportForm(forms.Form):
             }
             for name, value, label in offered
         ]
+
+
+def _is_day(text: str) -> bool:
+    """Tell whether a field for days shows this: a day, or nothing yet."""
+    if not text:
+        return True
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _choice(label: str, offered: Sequence[tuple[int, str]]) -> forms.ChoiceField:
