@@ -84,6 +84,25 @@ def test_toggle_keeps_its_place_when_it_is_used(owner, emma) -> None:
     assert f'id="{toggle[1]}"' in page_of(owner, CHAIN + html.unescape(toggle[2]).partition("#")[0])
 
 
+def test_whose_credit_is_shared_stands_below_each_and_opens_in_one_place(owner, emma) -> None:
+    otto = make.customer(emma.store_view, first_name="Otto", last_name="")
+    first = make.sent_invitation(emma, address="eva@example.com")
+    make.sent_invitation(otto, address="eva@example.com")
+    eva = make.registered(first, credit="all").customer
+    assert eva is not None
+    bring(eva, "Finn")
+
+    closed = page_of(owner, {"open": f"{emma.pk},{otto.pk}"})
+    opened = page_of(owner, {"open": f"{emma.pk},{otto.pk},{eva.pk}"})
+
+    for page in (closed, opened):
+        assert page.count(f'id="c{eva.pk}"') == 1
+        assert said(page).count("50% of the credit") == 2
+    assert (people(closed).count("Finn"), people(opened).count("Finn")) == (0, 1)
+    assert f'href="#c{eva.pk}"' in opened
+    assert "The credit is shared with: Otto" in said(page_of(owner, {"customer": eva.pk}))
+
+
 def test_one_customer_is_found_by_address_or_number_with_the_way_up(owner, emma) -> None:
     ben = Customer.objects.get(first_name="Ben")
     for text in (ben.email, str(ben.pk)):

@@ -101,6 +101,7 @@ class _Shown:
     def __init__(self, staff: Staff, asked: Asked, *, has_websites: bool) -> None:
         self.actor, self.asked, self.has_websites = staff.actor, asked, has_websites
         self.opened: tuple[int, ...] = ()
+        self._anchored: set[int] = set()
 
     def from_customer(self) -> dict[str, Any]:
         """Return the chain below one customer, or all with an address, with the way up from one."""
@@ -152,18 +153,23 @@ class _Shown:
     def _node(self, node: Node) -> dict[str, Any]:
         pk, name = node.customer.pk, self._name(node.customer)
         begins = self.asked.query(customer=pk, open="", before=None, skip=0)
+        toggle = self._toggle(node)
+        # Whose credit is shared stands in several places: one of them is where their addresses lead.
+        anchor = f"c{pk}" if (toggle or node.level is not None) and pk not in self._anchored else ""
+        if anchor:
+            self._anchored.add(pk)
         return {
-            "pk": str(pk),
+            "elsewhere": f"#c{pk}" if node.is_elsewhere else "",
             "name": name,
             "address": self._address(node.customer),
             "begins": begins,
             "facts": self._facts(node),
             "joined_at": node.customer.created_at,
             "invitation": self._invitation(node),
-            "toggle": self._toggle(node),
+            "toggle": f"{toggle}#c{pk}" if toggle else "",
+            "anchor": anchor,
             "opens": pgettext("chain", "Show whom %(name)s brought") % {"name": name},
             "closes": pgettext("chain", "Hide whom %(name)s brought") % {"name": name},
-            "is_elsewhere": node.is_elsewhere,
             "level": None if node.level is None else [self._node(one) for one in node.level],
             "following": self.asked.query(customer=pk, open="", before=node.following, skip=0)
             if node.following
