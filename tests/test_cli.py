@@ -315,6 +315,23 @@ def test_report_is_printed_for_people_and_spreadsheets(invited, capsysbinary):
 
 
 @pytest.mark.django_db
+def test_report_names_who_invited_and_who_was_invited(invited, capsysbinary):
+    def printed(*arguments: str) -> str:
+        assert cli.main(["report", "customers", *MAY, *arguments]) == 0
+        return str(capsysbinary.readouterr().out.decode("utf-8-sig"))
+
+    told = json.loads(printed("--json"))
+    assert [(row["from"], row["sent"], row["accepted"]) for row in told["rows"]] == [("2026-05-01", 2, 1)]
+    assert told["all_invitations"] == {"sent": 2, "accepted": 1}
+    people = json.loads(printed("--json", "--people"))["rows"]
+    assert [row["status"] for row in people] == ["sent", "accepted"]
+    assert {row["sent_on"] for row in people} == {"2026-05-03"}
+    assert [line.split(",")[-2:] for line in printed("--csv").splitlines()[1:]] == [["2", "1"]] * 2
+    assert len(printed("--people").splitlines()) == 3
+    assert json.loads(printed("--website", "beta", "--json"))["rows"] == []
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

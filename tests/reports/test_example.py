@@ -14,7 +14,7 @@ from guestlist.invitations import figures, recounting
 from guestlist.invitations.actions import Joined
 from guestlist.invitations.models import Basis, Channel, Invitation
 from guestlist.mail.kinds import Verdict
-from guestlist.reports import tables, wording
+from guestlist.reports import people, tables, wording
 from guestlist.reports.periods import Period, Span
 from guestlist.reports.questions import Question
 from guestlist.reports.tables import Report
@@ -34,6 +34,8 @@ ASKED: dict[str, tuple[Report, dict[str, object]]] = {
     "conversions, by date of event": (Report.CONVERSIONS, {"basis": Basis.EVENT}),
 }
 """What each table of the page is of."""
+INVITERS, INVITEES = "invited customers", "the people invited"
+"""Those of the report on invited customers."""
 
 
 def noon(month: int, day: int) -> datetime.datetime:
@@ -145,7 +147,7 @@ def counted(report: Report, website: str, values: dict[str, object]) -> dict[str
 def test_every_table_of_the_example_is_known() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
-    assert re.findall(r"<!-- example: (.*?) -->", text) == list(ASKED)
+    assert re.findall(r"<!-- example: (.*?) -->", text) == [*ASKED, INVITERS, INVITEES]
 
 
 @pytest.mark.parametrize("is_folded", [False, True])
@@ -158,3 +160,18 @@ def test_reports_say_what_was_counted_by_hand(happened, is_folded) -> None:
             found = counted(report, website, values)[row]
             assert found == [cell for cell in cells if cell], (name, website, row)
     assert recounting.audit().adds_up
+
+
+@pytest.mark.parametrize(("name", "columns"), [(INVITERS, (0, 3, 5, 6)), (INVITEES, (0, 2, 4, 5))])
+def test_people_are_those_who_were_counted_by_hand(happened, name, columns) -> None:
+    views = list(StoreView.objects.select_related("website").order_by("pk"))
+    now = noon(4, 30)
+    found = []
+    for site in Website.objects.order_by("-name"):
+        question = Question(SPAN, period=Period.MONTH, website=site.pk)
+        listed = people.asked(question, lists_invitees=name == INVITEES, store_views=views, now=now)
+        for row in listed.rows():
+            cells = [wording.period(Period.MONTH, row.span), *people.cells(row, now)]
+            found.append([site.name, *(str(cells[place]) for place in columns)])
+
+    assert sorted(found) == sorted(told(name))

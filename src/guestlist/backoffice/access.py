@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from guestlist.stores.actors import Actor
 
 _UTC = ZoneInfo("UTC")
+SEES_PEOPLE = (Permission.REPORTS, Permission.VIEW)
+"""What a report needs that names people: figures alone may be seen by whoever may not see addresses."""
 
 
 @dataclass
@@ -52,6 +54,12 @@ class Staff:
         """Tell whether the permission holds at any website."""
         allowed = self.actor.website_ids(permission)
         return allowed is None or bool(allowed)
+
+    def may_together(self, *permissions: Permission) -> bool:
+        """Tell whether all of the permissions hold at the same website."""
+        found = [self.actor.website_ids(one) for one in permissions]
+        some = [one for one in found if one is not None]
+        return not some or bool(frozenset.intersection(*some))
 
     def require(self, permission: Permission) -> None:
         """Refuse whoever has the permission nowhere, with the page that says so."""
@@ -106,6 +114,11 @@ def may_suppress(request: HttpRequest) -> bool:
 def may_report(request: HttpRequest) -> bool:
     """Show the reports."""
     return of(request).may(Permission.REPORTS)
+
+
+def may_see_people(request: HttpRequest) -> bool:
+    """Show the reports that name people."""
+    return of(request).may_together(*SEES_PEOPLE)
 
 
 def is_owner(request: HttpRequest) -> bool:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 _PROBLEM = {"aria-invalid": "true", "aria-describedby": "report-problem"}
 
 
-class ReportForm(forms.Form):
+class DaysForm(forms.Form):
     """The fields of a question; switches are drawn by the page."""
+
+    offered: Sequence[tuple[str, str, str]] = ()
+    """The tick boxes: name, value and label."""
 
     def __init__(
         self,
-        report: Report,
         store_views: Sequence[StoreView],
         query: Mapping[str, str],
         *,
@@ -38,7 +40,6 @@ class ReportForm(forms.Form):
         self.typed = question.as_query() if question else dict(query)
         super().__init__(initial=self.typed, auto_id="report_%s")
         self.problem = problem
-        self.report = report
         # "from" is no name that a class could have.
         self.fields["from"] = forms.CharField(label=pgettext("days", "From"), required=False)
         self.fields["to"] = forms.CharField(label=pgettext("days", "To"), required=False)
@@ -60,12 +61,6 @@ class ReportForm(forms.Form):
     @property
     def switches(self) -> list[dict[str, Any]]:
         """The tick boxes of this report: name, value, label and whether it is ticked."""
-        offered = [("basis", Basis.EVENT.value, _("By date of event"))]
-        if self.report == Report.INVITATIONS:
-            offered.append(("reasons", "1", _("Show why they were discarded")))
-        else:
-            offered.append(("own_view", "1", _("Only orders in the invitation’s own store view")))
-        offered.append(("empty", "1", _("Show empty periods")))
         return [
             {
                 "name": name,
@@ -73,7 +68,7 @@ class ReportForm(forms.Form):
                 "label": label,
                 "is_on": self.typed.get(name) == value,
             }
-            for name, value, label in offered
+            for name, value, label in self.offered
         ]
 
 
@@ -85,6 +80,46 @@ def _is_day(text: str) -> bool:
         return datetime.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+class ReportForm(DaysForm):
+    """The form of a report whose rows are periods."""
+
+    def __init__(
+        self,
+        report: Report,
+        store_views: Sequence[StoreView],
+        query: Mapping[str, str],
+        *,
+        question: Question | None,
+        problem: Unanswerable | None,
+    ) -> None:
+        """Show the question, or where it is of no use what was entered."""
+        super().__init__(store_views, query, question=question, problem=problem)
+        if report == Report.INVITATIONS:
+            own = ("reasons", "1", _("Show why they were discarded"))
+        else:
+            own = ("own_view", "1", _("Only orders in the invitation’s own store view"))
+        by_event = ("basis", Basis.EVENT.value, _("By date of event"))
+        self.offered = (by_event, own, ("empty", "1", _("Show empty periods")))
+
+
+class PeopleForm(DaysForm):
+    """The form of the report on invited customers: only periods with people in them are shown."""
+
+    def __init__(
+        self,
+        store_views: Sequence[StoreView],
+        query: Mapping[str, str],
+        *,
+        question: Question | None,
+        problem: Unanswerable | None,
+    ) -> None:
+        """Show the question, or where it is of no use what was entered."""
+        super().__init__(store_views, query, question=question, problem=problem)
+        self.offered = (("invitees", "1", _("List the people invited instead")),)
+        if query.get("invitees"):
+            self.typed["invitees"] = "1"
 
 
 def _choice(label: str, offered: Sequence[tuple[int, str]]) -> forms.ChoiceField:

@@ -78,6 +78,7 @@ UNFOLD: dict[str, Any] = {
                         **_item(_("Private sales"), "bar_chart", "report_invitations", "may_report"),
                         "items": [
                             _item(_("Invitations"), "mail", "report_invitations", "may_report"),
+                            _item(_("Invited customers"), "group", "report_customers", "may_see_people"),
                             _item(_("Conversions"), "shopping_cart", "report_conversions", "may_report"),
                             _item(_("Who brought whom"), "account_tree", "report_chain", "may_report"),
                         ],

@@ -12,6 +12,7 @@ from guestlist.backoffice import (
     exporting,
     health,
     importing,
+    invited_customers,
     listing,
     reports,
     saved,
@@ -60,6 +61,10 @@ _views = [
         for one in reports.KINDS
     ),
     path("reports/chain/", site.admin_view(chain.page), name="report_chain"),
+    path("reports/customers/", site.admin_view(invited_customers.report), name="report_customers"),
+    path(
+        "reports/customers/export/", site.admin_view(invited_customers.export), name="report_customers_export"
+    ),
     path("suppressed-addresses/", site.admin_view(suppressions.suppressions), name="suppressions"),
     path("sends/", site.admin_view(sends.listing), name="sends"),
     path("sends/<int:pk>/", site.admin_view(sends.detail), name="send"),

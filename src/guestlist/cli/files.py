@@ -150,14 +150,16 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
     """Add `guestlist report`."""
     report = commands.add_parser(
         "report",
-        help="print a report: invitations, conversions, or who brought whom",
+        help="print a report: invitations, conversions, invited customers, or who brought whom",
         description=(
             "Print a report, as the staff site shows it: what became of the invitations of each period. Without days it is "
             "about the last full week. “chain” prints who brought whom, from one customer on, and takes no days."
         ),
         epilog="Exit status: 0 printed, 1 nothing was printed and the last line says why, 2 the options are wrong.",
     )
-    report.add_argument("report", choices=["invitations", "conversions", "chain"], help="which one")
+    report.add_argument(
+        "report", choices=["invitations", "conversions", "customers", "chain"], help="which one"
+    )
     report.add_argument("--from", dest="first", default="", metavar="DAY", help="first day, like 2026-05-03")
     report.add_argument("--to", dest="last", default="", metavar="DAY", help="last day, which belongs to it")
     report.add_argument(
@@ -180,6 +182,9 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
         "--skip-empty", action="store_true", help="leave out periods in which nothing happened"
     )
     _add_chain(report)
+    report.add_argument(
+        "--people", action="store_true", help="customers: list the people invited, not who invited them"
+    )
     kind = report.add_mutually_exclusive_group()
     kind.add_argument("--json", action="store_true", help="print it for programs")
     kind.add_argument("--csv", action="store_true", help="print it as a CSV file")

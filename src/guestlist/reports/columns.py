@@ -52,9 +52,13 @@ class Column:
         """The measures that it is made of."""
         return frozenset({*self.measures, *self.over})
 
+    def count(self, amounts: Amounts) -> int:
+        """Return how many its measures come to; an amount in minor units."""
+        return sum(amounts[measure, self.currency] for measure in self.measures)
+
     def value(self, amounts: Amounts) -> int | Decimal | None:
         """Return the count, the share (1 is all, not rounded) or the amount in whole units; None is a share of nothing."""
-        count = sum(amounts[measure, self.currency] for measure in self.measures)
+        count = self.count(amounts)
         if self.currency:
             return Decimal(count).scaleb(-get_currency_precision(self.currency))
         if not self.over:
@@ -173,6 +177,11 @@ def of_invitations(*, by_reason: bool) -> list[Column]:
         for reason, meaning in _WHY.items()
     ]
     return [*_INVITATIONS, *(reasons if by_reason else ()), *_RATES, _NOT_SENT]
+
+
+def of_sending() -> tuple[Column, Column]:
+    """Return the columns of what was sent and of what was accepted of it."""
+    return _SENT_COLUMN, _ACCEPTED_COLUMN
 
 
 def of_conversions(*, currencies: Collection[str], in_own_view: bool) -> list[Column]:

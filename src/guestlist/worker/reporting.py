@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from django.utils import timezone, translation
 
 from guestlist.refusal import Refusal
-from guestlist.reports import files, tables, wording
+from guestlist.reports import files, people, tables, wording
 from guestlist.reports.questions import Question
 from guestlist.reports.tables import Report
 from guestlist.stores.models import StoreView
-from guestlist.worker.commanding import fail
+from guestlist.worker.commanding import actor, fail
 from guestlist.worker.exporting import by_ids
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from guestlist.reports.people import People
     from guestlist.reports.tables import Row, Table
 
 
@@ -27,19 +28,42 @@ def main(options: argparse.Namespace) -> int:
     """Print a report; returns the exit status."""
     with translation.override("en"):
         views = list(StoreView.objects.select_related("website").order_by("website__name", "website", "pk"))
+        now = timezone.now()
         try:
-            question = Question.from_query(by_ids(_query(options)), store_views=views, now=timezone.now())
+            question = Question.from_query(by_ids(_query(options)), store_views=views, now=now)
+            if options.report == people.NAME:
+                _list(
+                    people.asked(question, lists_invitees=options.people, store_views=views, now=now), options
+                )
+                return 0
             table = tables.made(Report(options.report), question, store_views=views)
         except Refusal as refusal:
             return fail(str(refusal))
         if options.csv:
-            for piece in files.as_file(table, kind="csv"):
-                sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            _pass_on(files.as_file(table, kind="csv"))
         else:
             text = json.dumps(files.as_data(table)) if options.json else _table(table)
             sys.stdout.write(f"{text}\n")
     return 0
+
+
+def _list(listed: People, options: argparse.Namespace) -> None:
+    """Print people as they are found: there may be more than memory has room for."""
+    if options.csv:
+        _pass_on(people.as_file(listed, kind="csv", who=str(actor())))
+    elif options.json:
+        for piece in people.as_json(listed):
+            sys.stdout.write(piece)
+        sys.stdout.write("\n")
+    else:
+        for line in people.as_text(listed):
+            sys.stdout.write(f"{line}\n")
+
+
+def _pass_on(pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
 
 
 def _query(options: argparse.Namespace) -> dict[str, str]:
