@@ -135,6 +135,7 @@ def _for_looking(browser: Browser, shop: Shop, folder: Path, only: list[str]) ->
             "staff-send-paused": (STAFF, "/staff/sends/2/"),
             "staff-send-stop": (STAFF, "/staff/sends/2/stop/"),
             "staff-report-invitations": (STAFF, "/staff/reports/invitations/"),
+            "staff-report-today": (STAFF, "/staff/reports/today/"),
             "staff-report-customers": (
                 STAFF,
                 "/staff/reports/customers/?from=2020-01-01&to=2090-12-31&by=year",

@@ -94,6 +94,7 @@ _FOR_STAFF = {
     "who brought whom": "/staff/reports/chain/?open=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
     "who brought one customer": "/staff/reports/chain/?customer=13",
     "chain of nobody": "/staff/reports/chain/?customer=nobody",
+    "report on today": "/staff/reports/today/",
     "report on invited customers": "/staff/reports/customers/?from=2020-01-01&to=2090-12-31&by=year",
     "report on the people invited": "/staff/reports/customers/?from=2020-01-01&to=2090-12-31&by=year&invitees=1",
     "report that cannot be made": "/staff/reports/conversions/?from=2026-05-31&to=2026-05-01",

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from guestlist.backoffice import access, recent, sends, tasks
+from guestlist.backoffice import access, mail_now, recent, sends, tasks
 from guestlist.backoffice.labels import EXPIRED
 from guestlist.customers.models import DefaultGroup
 from guestlist.invitations import estimates, filters
-from guestlist.invitations.estimates import EXACT, Amount
+from guestlist.invitations.estimates import Amount
 from guestlist.invitations.lifecycle import Status
-from guestlist.invitations.models import Delivery, Invitation
-from guestlist.mail import counting, pacing, workers
+from guestlist.invitations.models import Invitation
 from guestlist.mail.models import SenderIdentity
 from guestlist.stores.actors import Permission
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 _NEWEST = 5
 _SENDS = 5
 _TASKS = 5
-_TROUBLES = (Delivery.FAILED, Delivery.BOUNCED, Delivery.IN_DOUBT)
 _SHORTCUTS = (
     ("invitations_add", gettext_lazy("Add invitations"), Permission.ADD),
     ("imports", gettext_lazy("Import invitations"), Permission.IMPORT),
@@ -63,7 +61,9 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "recent": recent.recent(staff.store_views, now=now),
             "statuses": _statuses(staff, now),
-            "mail": _mail(staff, now),
+            "mail": mail_now.of(
+                staff, [one for one in staff.websites if staff.actor.may(Permission.VIEW, one.pk)], now=now
+            ),
             "tasks": tasks.needing(staff, most=_TASKS),
             "sends": sends.open_ones(staff, now, most=_SENDS),
             "newest": list(newest[:_NEWEST]),
@@ -115,47 +115,6 @@ def _statuses(staff: Staff, now: datetime.datetime) -> list[recent.Tile]:
         if status == Status.SENT:
             labels[filters.EXPIRED] = EXPIRED
     return [
-        recent.Tile(code, label, _said(amounts.get(code, Amount(0))), f"{address}?status={code}")
+        recent.Tile(code, label, mail_now.said(amounts.get(code, Amount(0))), f"{address}?status={code}")
         for code, label in labels.items()
     ]
-
-
-def _said(amount: Amount) -> str:
-    number = formats.number_format(amount.number, force_grouping=True)
-    return number if amount.is_exact else _("about %(number)s") % {"number": number}
-
-
-def _told(count: int) -> str:
-    return f"{formats.number_format(EXACT, force_grouping=True)}+" if count > EXACT else str(count)
-
-
-def _mail(staff: Staff, now: datetime.datetime) -> dict[str, Any]:
-    mine = [one.pk for one in staff.websites if staff.actor.may(Permission.VIEW, one.pk)]
-    waiting, scheduled = counting.waiting(website_ids=mine, now=now, most=EXACT + 1)
-    failed = estimates.lately(staff.actor.website_ids(Permission.VIEW), _TROUBLES)
-    troubles = [
-        {"code": one.value, "label": one.label, "count": _said(Amount(failed[one]))}
-        for one in _TROUBLES
-        if one in failed
-    ]
-    standing = list(
-        SenderIdentity.objects.filter(website__in=staff.websites).select_related("website").order_by("pk")
-    )
-    today = pacing.today_of(standing, now=now)
-    return {
-        "waiting": _told(waiting),
-        "standstill": workers.standstill(now=now) if waiting else None,
-        "scheduled": _told(scheduled) if scheduled else "",
-        "failed": troubles,
-        "stopped": [_shown(staff, one) for one in standing if one.stopped_at],
-        "held": [_shown(staff, one) for one in standing if one.held_at],
-        "exhausted": [
-            {"sender": one, "today": today[one.pk]}
-            for one in standing
-            if one.pk in today and not today[one.pk].left
-        ],
-    }
-
-
-def _shown(staff: Staff, sender: SenderIdentity) -> dict[str, Any]:
-    return {"sender": sender, "may_see_to": staff.actor.may(Permission.TEMPLATES, sender.website_id)}

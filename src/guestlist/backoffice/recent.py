@@ -26,7 +26,7 @@ DAYS = 30
 _SENT = (figures.SENT_MAILED, figures.SENT_SHARED)
 _ACCEPTED = tuple(f"{figures.ACCEPTED}.{reason}" for reason in sorted(ACCEPT_REASONS))
 _BOUNCED = f"{figures.DISCARDED}.{Reason.BOUNCED}"
-_TODAY = (figures.CREATED, *_SENT, *_ACCEPTED, _BOUNCED)
+TODAY = (figures.CREATED, *_SENT, *_ACCEPTED, _BOUNCED)
 
 _SERIES = (
     # Who was mailed again is listed by that day: the list would show others than are counted.
@@ -88,7 +88,7 @@ def recent(store_views: Sequence[StoreView], *, now: datetime.datetime) -> Recen
     # A list has the days of one time zone, its reader's.
     is_one_day = all(view.time_zone == str(now.tzinfo) for view in store_views)
     return Recent(
-        tiles=_tiles(figures.on_days(today, measures=_TODAY), now.date() if is_one_day else None),
+        tiles=tiles(figures.on_days(today, measures=TODAY), now.date() if is_one_day else None),
         charts=[] if is_empty else [_chart(code, label, days, counts[code]) for code, label, *_ in _SERIES],
         rows=[] if is_empty else _rows(days, counts, is_linked=is_one_day),
         first=days[0],
@@ -96,14 +96,30 @@ def recent(store_views: Sequence[StoreView], *, now: datetime.datetime) -> Recen
     )
 
 
-def _tiles(amounts: Mapping[str, int], today: datetime.date | None) -> list[Tile]:
+def tiles(
+    amounts: Mapping[str, int],
+    today: datetime.date | None,
+    *,
+    more: Sequence[tuple[str, Any, Sequence[str]]] = (),
+    narrowed: Mapping[str, str] | None = None,
+) -> list[Tile]:
+    """Return the figures of a day, ``more`` by code, label and measures among them; ``today`` is None where no list has it.
+
+    ``narrowed`` are the filters of the list that leave just what is counted.
+    """
     wanted: list[tuple[str, Any, Sequence[str], Sequence[str]]] = [
         (Status.NOT_SENT.value, pgettext("figures", "Invited"), (figures.CREATED,), ()),
         *_SERIES,
+        *((code, label, measures, ()) for code, label, measures in more),
         (Status.DISCARDED.value, pgettext("figures", "Discarded as undeliverable"), (_BOUNCED,), ()),
     ]
     return [
-        Tile(code, label, charts.number(sum(amounts.get(one, 0) for one in measures)), _list(names, today))
+        Tile(
+            code,
+            label,
+            charts.number(sum(amounts.get(one, 0) for one in measures)),
+            _list(names, today, narrowed),
+        )
         for code, label, measures, names in wanted
     ]
 
@@ -139,7 +155,8 @@ def _rows(
     return rows[::-1]
 
 
-def _list(names: Sequence[str], day: datetime.date | None) -> str:
+def _list(names: Sequence[str], day: datetime.date | None, narrowed: Mapping[str, str] | None = None) -> str:
     if not names or day is None:
         return ""
-    return f"{reverse('admin:invitations')}?{urlencode(dict.fromkeys(names, day.isoformat()))}"
+    query = {**(narrowed or {}), **dict.fromkeys(names, day.isoformat())}
+    return f"{reverse('admin:invitations')}?{urlencode(query)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from guestlist.invitations.models import Basis
 from guestlist.reports.periods import Period
@@ -25,6 +25,8 @@ _PROBLEM = {"aria-invalid": "true", "aria-describedby": "report-problem"}
 class DaysForm(forms.Form):
     """The fields of a question; switches are drawn by the page."""
 
+    opening: Any = gettext_lazy("The last full week")
+    """What the page shows that nothing was asked of."""
     offered: Sequence[tuple[str, str, str]] = ()
     """The tick boxes: name, value and label."""
 
@@ -120,6 +122,25 @@ class PeopleForm(DaysForm):
         self.offered = (("invitees", "1", _("List the people invited instead")),)
         if query.get("invitees"):
             self.typed["invitees"] = "1"
+
+
+class TodayForm(DaysForm):
+    """The form of the page on today, which asks for no days."""
+
+    opening = gettext_lazy("All")
+
+    def __init__(
+        self,
+        store_views: Sequence[StoreView],
+        query: Mapping[str, str],
+        *,
+        question: Question | None,
+        problem: Unanswerable | None,
+    ) -> None:
+        """Show which website and store view are asked for."""
+        super().__init__(store_views, query, question=question, problem=problem)
+        for name in ("from", "to", "by"):
+            del self.fields[name]
 
 
 def _choice(label: str, offered: Sequence[tuple[int, str]]) -> forms.ChoiceField:

@@ -49,7 +49,7 @@ def report(request: HttpRequest, kind: str) -> HttpResponse:
     staff = access.of(request)
     staff.require(Permission.REPORTS)
     which = Report(kind)
-    views = _store_views(staff)
+    views = store_views(staff)
     question: Question | None = None
     problem: Unanswerable | None = None
     try:
@@ -79,7 +79,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     query = request.GET.dict()
     form = query.pop("format", "")
     back = HttpResponseRedirect(f"{reverse(f'admin:report_{which}')}?{urlencode(query)}")
-    views = _store_views(staff)
+    views = store_views(staff)
     try:
         question = Question.from_query(query, store_views=views, now=timezone.now())
         pieces = files.as_file(tables.made(which, question, store_views=views), kind=form)
@@ -92,7 +92,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     return downloads.as_file(request, pieces, name=name, media_type=exports.FORMATS[form])
 
 
-def _store_views(staff: Staff) -> list[StoreView]:
+def store_views(staff: Staff) -> list[StoreView]:
     """Return the store views whose reports they may see, website by website."""
     views = StoreView.objects.visible_to(staff.actor, Permission.REPORTS).select_related("website")
     return list(views.order_by("website__name", "website", "pk"))
@@ -152,12 +152,16 @@ def _is_listed(table: Table, staff: Staff, views: Sequence[StoreView]) -> bool:
 
     It has the days of one time zone, its reader's; it knows no days of first sending, and lists by the last.
     """
+    return table.question.basis == Basis.EVENT and has_days(staff, views, table.question)
+
+
+def has_days(staff: Staff, views: Sequence[StoreView], question: Question) -> bool:
+    """Tell whether the list of invitations can show a local day of just these store views to the reader."""
     websites = {view.website_id for view in views}
     seen = {one.website_id for one in staff.store_views}
     return (
-        table.question.basis == Basis.EVENT
-        and websites <= seen
-        and (len(table.question.as_query().keys() & {"website", "store_view"}) > 0 or websites == seen)
+        websites <= seen
+        and (len(question.as_query().keys() & {"website", "store_view"}) > 0 or websites == seen)
         and all(view.time_zone == str(staff.zone) for view in views)
     )
 

@@ -74,6 +74,7 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Reports"),
                 "items": [
+                    _item(_("Today"), "today", "report_today", "may_report"),
                     {
                         **_item(_("Private sales"), "bar_chart", "report_invitations", "may_report"),
                         "items": [
@@ -82,7 +83,7 @@ UNFOLD: dict[str, Any] = {
                             _item(_("Conversions"), "shopping_cart", "report_conversions", "may_report"),
                             _item(_("Who brought whom"), "account_tree", "report_chain", "may_report"),
                         ],
-                    }
+                    },
                 ],
             },
             {

@@ -21,6 +21,7 @@ from guestlist.backoffice import (
     suppressions,
     tasks,
     template_editing,
+    today,
     trial_mails,
 )
 from guestlist.backoffice.site import site
@@ -61,6 +62,7 @@ _views = [
         for one in reports.KINDS
     ),
     path("reports/chain/", site.admin_view(chain.page), name="report_chain"),
+    path("reports/today/", site.admin_view(today.today), name="report_today"),
     path("reports/customers/", site.admin_view(invited_customers.report), name="report_customers"),
     path(
         "reports/customers/export/", site.admin_view(invited_customers.export), name="report_customers_export"
