@@ -157,6 +157,24 @@ def test_figures_lead_to_the_rows_that_they_count_or_nowhere(owner, view, now) -
     assert "registered_from" not in page_of(owner)
 
 
+def test_mail_leads_to_its_rows_only_where_a_page_has_just_these(owner, view, other_view, now) -> None:
+    inviter = make.customer(view)
+    make.fare(make.invitation(inviter, now=now), Verdict.FAILED, code="timeout", now=now)
+    make.invitation(inviter, now=now)
+    due, failed = "?state__exact=ready", "delivery=failed"
+
+    page, of_website, of_view = (
+        page_of(owner, query) for query in ({}, {"website": view.website_id}, {"store_view": view.pk})
+    )
+    assert (due in page, failed in page) == (True, True)
+    assert (due in of_website, f"website={view.website_id}&amp;{failed}" in of_website) == (False, True)
+    assert (due in of_view, failed in of_view) == (False, False)
+    assert "Mail is counted for the whole website." in of_view
+
+    make.staff_invitation(other_view, now=now + datetime.timedelta(days=2))
+    assert due not in page_of(owner)
+
+
 def test_others_websites_are_not_told_of(manager, support, view, other_view, now) -> None:
     make.sent_invitation(make.customer(other_view, first_name="Zoë", last_name="Smit"), now=now)
     complained(sender_of(other_view), now)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from guestlist.backoffice import access, charts, mail_now, recent, reports
 from guestlist.backoffice.recent import Tile
 from guestlist.backoffice.report_form import TodayForm
+from guestlist.invitations import estimates
 from guestlist.mail.models import Send
 from guestlist.reports import today as of_today
 from guestlist.reports.questions import Question, Unanswerable
@@ -114,9 +115,13 @@ def _standing(staff: Staff, question: Question, mail: dict[str, Any], websites: 
     is_all = websites == mine
     outbox = reverse("admin:guestlist_mail_message_changelist")
     held = Send.objects.filter(website__in=websites, finished_at=None, stopped_at=None, held_at__isnull=False)
-    is_listed = is_all or (websites <= mine and question.store_view is None)
+    # Of a store view alone the list has fewer, and of ten millions it has old ones too.
+    is_listed = websites <= mine and (is_all or question.website is not None)
+    is_listed = is_listed and question.store_view is None and estimates.are_all_new()
+    # The outbox lists what is due and what is for later together.
+    is_due = is_all and not mail["scheduled"]
     return [
-        Tile("not_sent", _("Waiting"), mail["waiting"], f"{outbox}?state__exact=ready" if is_all else ""),
+        Tile("not_sent", _("Waiting"), mail["waiting"], f"{outbox}?state__exact=ready" if is_due else ""),
         Tile(
             "not_sent", _("For later"), mail["scheduled"] or "0", f"{outbox}?leaves=later" if is_all else ""
         ),
@@ -129,9 +134,15 @@ def _standing(staff: Staff, question: Question, mail: dict[str, Any], websites: 
             )
             for one in mail["failed"]
         ),
-        Tile("expired", _("Sends held"), charts.number(held.count()), ""),
-        Tile("expired", _("Senders at rest"), charts.number(len(mail["stopped"]) + len(mail["held"])), ""),
-        Tile("expired", _("Limits hit"), charts.number(len(mail["exhausted"])), ""),
+        *(
+            # What is as it should be is no warning.
+            Tile("expired" if count else "not_sent", label, charts.number(count), "")
+            for label, count in (
+                (_("Sends held"), held.count()),
+                (_("Senders at rest"), len(mail["stopped"]) + len(mail["held"])),
+                (_("Limits hit"), len(mail["exhausted"])),
+            )
+        ),
     ]
 
 

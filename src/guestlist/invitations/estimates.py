@@ -93,6 +93,12 @@ def _inside(search: Search) -> QuerySet[Invitation]:
     return search.matching.filter(pk__gte=first, pk__lte=last)
 
 
+def are_all_new() -> bool:
+    """Tell whether every invitation counts as new: then a list of all shows just what `lately` counts."""
+    first, last = parts.ends()
+    return first > last - NEWEST
+
+
 def _among(few: Few) -> Amount:
     return Amount(len(set(few.ids)) if few.all_match else few.matching.count())
 
