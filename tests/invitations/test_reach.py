@@ -146,6 +146,8 @@ def test_another_websites_send_shows_nothing(view) -> None:
     search = Search(Filter(send=send.pk), {elsewhere.website_id}, NOW)
     for order in _ORDERS:
         assert search.page(order, size=10).ids == []
+        assert search.parts(order) == []
+    assert Search(Filter(send=send.pk), None, NOW).asked_websites() == [view.website_id]
     assert estimates.how_many(search) == Amount(0)
     assert list(pages(Export(Filter(send=send.pk), make.actor(elsewhere.website), NOW))) in ([], [[]])
 

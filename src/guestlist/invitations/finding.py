@@ -263,6 +263,8 @@ class Search:
             named = (chosen.website,)
         elif chosen.store_view is not None:
             named = StoreView.objects.filter(pk=chosen.store_view).values_list("website", flat=True)
+        elif self._reach is not None:
+            named = (self._reach.website,)
         if named is None:
             return None
         # Nothing is gone along that may not be seen: where that ends, and how long it takes, would tell of it.

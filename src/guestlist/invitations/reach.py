@@ -12,9 +12,13 @@ from guestlist.mail.models import EarlierMail, Message, Send
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Between which ids the invitations of a bulk send stand, and its mails in the outbox; all included."""
+    """Where the invitations of a bulk send stand: of which website, and between which ids; and its mails in the outbox.
+
+    All of these ids are included.
+    """
 
     send: int
+    website: int
     first: int
     last: int
     first_mail: int
@@ -39,7 +43,7 @@ class Reach:
 
 def of_send(send_id: int) -> Reach | None:
     """Return how far a send reaches; None where there is none, or it has no mails, or was made before that was kept."""
-    names = ("first_subject", "last_subject", "first_mail", "last_mail")
+    names = ("website", "first_subject", "last_subject", "first_mail", "last_mail")
     found = Send.objects.filter(pk=send_id).values_list(*names).first()
     if found is None or None in found:
         return None
