@@ -65,7 +65,8 @@ def _many(search: Search) -> Iterator[Ids]:
     if isinstance(chosen.occasion, int):
         yield ids.filter(occasion=chosen.occasion)
     websites = search.asked_websites()
-    if websites is not None:
+    # A send's mails were asked for before: its website has no fewer.
+    if websites is not None and chosen.send is None:
         yield ids.filter(website__in=websites)
 
 
