@@ -332,6 +332,26 @@ def test_report_names_who_invited_and_who_was_invited(invited, capsysbinary):
 
 
 @pytest.mark.django_db
+def test_funnel_is_printed_for_programs_people_and_spreadsheets(invited, capsysbinary):
+    days = MAY[:4]
+    assert cli.main(["report", "funnel", *days, "--by", "store_view", "--json"]) == 0
+    told = json.loads(capsysbinary.readouterr().out)
+    assert (told["by"], len(told["rows"]), told["total"]["sent"]) == ("store_view", 1, 2)
+
+    assert cli.main(["report", "funnel", *days, "--by", "inviter"]) == 0
+    text = capsysbinary.readouterr().out.decode()
+    assert text.split("\n\n")[-1].splitlines()[0] == "Total"
+    assert [line.split() for line in text.splitlines() if "  Registered  " in line][-1] == ["Registered", "1"]
+
+    assert cli.main(["report", "funnel", *days, "--csv"]) == 0
+    rows = [line.split(",") for line in capsysbinary.readouterr().out.decode("utf-8-sig").splitlines()]
+    assert [row[:3] for row in rows[1:]] == [["All together", "2", "2"], ["Total", "2", "2"]]
+
+    assert cli.main(["report", "funnel", *days, "--by", "month"]) == 1
+    assert b"inviter, occasion, send" in capsysbinary.readouterr().err
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -252,6 +252,7 @@ INSTALLED_APPS = [
     "guestlist.occasions",
     "guestlist.mail",
     "guestlist.invitations",
+    "guestlist.reports",
     # Before the storefront, whose templates for the shop's own links it takes the place of.
     *(["guestlist.demo"] if DEMO else []),
     "guestlist.storefront",

@@ -149,6 +149,7 @@ def _for_looking(browser: Browser, shop: Shop, folder: Path, only: list[str]) ->
                 "/staff/reports/conversions/?by=week&from=2026-01-01&empty=1",
             ),
             "staff-report-chain": (STAFF, "/staff/reports/chain/"),
+            "staff-report-funnel": (STAFF, "/staff/reports/funnel/?by=inviter&from=2026-01-01"),
             "staff-suppressed": (STAFF, "/staff/suppressed-addresses/"),
             "staff-senders": (STAFF, "/staff/guestlist_mail/senderidentity/"),
             "staff-sender": (STAFF, "/staff/guestlist_mail/senderidentity/1/change/"),

@@ -15,6 +15,10 @@ from guestlist.invitations.actions import Joined
 from guestlist.invitations.models import Basis, Channel, Invitation
 from guestlist.mail.kinds import Verdict
 from guestlist.reports import people, tables, wording
+from guestlist.reports.funnel import tables as funnel
+from guestlist.reports.funnel import wording as funnel_wording
+from guestlist.reports.funnel.asking import Asked, Grouping
+from guestlist.reports.funnel.figures import Form
 from guestlist.reports.periods import Period, Span
 from guestlist.reports.questions import Question
 from guestlist.reports.tables import Report
@@ -124,9 +128,9 @@ def _at_attic() -> None:
     make.refund(make.order(lotte, total=7000, now=noon(3, 9)), 7000, now=noon(3, 20))
 
 
-def told(name: str) -> list[list[str]]:
+def told(name: str, *, of: str = "example") -> list[list[str]]:
     """Return the body of a table of the page, cell by cell."""
-    part = PAGE.read_text(encoding="utf-8").split(f"<!-- example: {name} -->")[1].split("<!-- /example")[0]
+    part = PAGE.read_text(encoding="utf-8").split(f"<!-- {of}: {name} -->")[1].split(f"<!-- /{of}")[0]
     lines = [line.strip("|") for line in part.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.split("|")] for line in lines[2:]]
 
@@ -175,3 +179,30 @@ def test_people_are_those_who_were_counted_by_hand(happened, name, columns) -> N
             found.append([site.name, *(str(cells[place]) for place in columns)])
 
     assert sorted(found) == sorted(told(name))
+
+
+def funneled(grouping: Grouping, website: str) -> funnel.Table:
+    """Return what the funnel says of a website."""
+    views = list(StoreView.objects.select_related("website").order_by("pk"))
+    question = Question(SPAN, website=Website.objects.get(name=website).pk)
+    asked = Asked(question, grouping)
+    return funnel.told(asked, funnel.counted(asked, store_views=views), store_views=views)
+
+
+@pytest.mark.parametrize("grouping", [Grouping.ALL, Grouping.INVITER, Grouping.OCCASION])
+def test_funnel_says_what_was_counted_by_hand(happened, grouping) -> None:
+    for website, row, *cells in told(grouping.value, of="funnel"):
+        table = funneled(grouping, website)
+        rows = {one.name: one for one in (*table.rows, table.total)}
+        shown = [one for one in table.figures if one.form != Form.TIME]
+        assert [funnel_wording.cell(one, rows[row]) for one in shown] == [cell for cell in cells if cell]
+
+
+def test_funnel_takes_the_time_that_was_counted_by_hand(happened) -> None:
+    table = funneled(Grouping.ALL, "Linden")
+
+    times = {one.code: funnel_wording.cell(one, table.total) for one in table.figures}
+
+    assert times["registered_to_order"] == "2 d 14 h (of 5)"
+    assert f"{times['registered_to_order'].split(' (')[0]} of five" in PAGE.read_text(encoding="utf-8")
+    assert times["created_to_sent"] == "0 s (of 10)"

@@ -82,6 +82,7 @@ UNFOLD: dict[str, Any] = {
                             _item(_("Invited customers"), "group", "report_customers", "may_see_people"),
                             _item(_("Conversions"), "shopping_cart", "report_conversions", "may_report"),
                             _item(_("Who brought whom"), "account_tree", "report_chain", "may_report"),
+                            _item(_("Funnel"), "filter_alt", "report_funnel", "may_report"),
                         ],
                     },
                 ],

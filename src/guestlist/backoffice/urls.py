@@ -10,6 +10,7 @@ from guestlist.backoffice import (
     configuration,
     detail,
     exporting,
+    funnel,
     health,
     importing,
     invited_customers,
@@ -67,6 +68,9 @@ _views = [
     path(
         "reports/customers/export/", site.admin_view(invited_customers.export), name="report_customers_export"
     ),
+    path("reports/funnel/", site.admin_view(funnel.funnel), name="report_funnel"),
+    path("reports/funnel/count/", site.admin_view(funnel.count), name="report_funnel_count"),
+    path("reports/funnel/export/", site.admin_view(funnel.export), name="report_funnel_export"),
     path("suppressed-addresses/", site.admin_view(suppressions.suppressions), name="suppressions"),
     path("sends/", site.admin_view(sends.listing), name="sends"),
     path("sends/<int:pk>/", site.admin_view(sends.detail), name="send"),

@@ -150,7 +150,7 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
     """Add `guestlist report`."""
     report = commands.add_parser(
         "report",
-        help="print a report: invitations, conversions, invited customers, or who brought whom",
+        help="print a report: invitations, conversions, invited customers, the funnel, or who brought whom",
         description=(
             "Print a report, as the staff site shows it: what became of the invitations of each period. Without days it is "
             "about the last full week. “chain” prints who brought whom, from one customer on, and takes no days."
@@ -158,12 +158,16 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
         epilog="Exit status: 0 printed, 1 nothing was printed and the last line says why, 2 the options are wrong.",
     )
     report.add_argument(
-        "report", choices=["invitations", "conversions", "customers", "chain"], help="which one"
+        "report", choices=["invitations", "conversions", "customers", "funnel", "chain"], help="which one"
     )
     report.add_argument("--from", dest="first", default="", metavar="DAY", help="first day, like 2026-05-03")
     report.add_argument("--to", dest="last", default="", metavar="DAY", help="last day, which belongs to it")
     report.add_argument(
-        "--by", default="", metavar="PERIOD", help="what a row is: day, week, month, quarter or year (day)"
+        "--by",
+        default="",
+        metavar="PERIOD",
+        help="what a row is: day, week, month, quarter or year (day); of the funnel: inviter, occasion, send, group or "
+        "store_view",
     )
     report.add_argument("--website", default="", metavar="CODE", help="only of this website")
     report.add_argument("--store-view", default="", metavar="CODE", help="only sent from this store view")

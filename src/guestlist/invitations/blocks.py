@@ -51,6 +51,13 @@ def _write(found: set[tuple[datetime.date, datetime.date, int]]) -> None:
     )
 
 
+def sent_on(first: datetime.date, last: datetime.date) -> list[int]:
+    """Return the numbers of the blocks in which any were sent on these days, whatever the time zone; in no order."""
+    slack = datetime.timedelta(days=1)
+    days = SentBlock.objects.filter(day__gte=first - slack, day__lte=last + slack).order_by()
+    return list(days.values_list("block", flat=True).distinct())
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Between which ids, and on which UTC days of sending, all stand that match; both ends included."""

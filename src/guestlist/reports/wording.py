@@ -29,10 +29,13 @@ def value(column: Column, found: int | Decimal | None) -> str:
     if column.currency:
         return str(format_currency(found, column.currency, locale=_locale()))
     if column.over:
-        # Rounded once, as people do: the library rounds halves to even digits.
-        rounded = Decimal(found).quantize(_THOUSANDTH, ROUND_HALF_UP)
-        return str(format_percent(rounded, format=_PERCENT, locale=_locale()))
+        return _percent(Decimal(found))
     return formats.number_format(found, force_grouping=True)
+
+
+def share(part: int, whole: int) -> str:
+    """Return what share of a whole a part is, or a dash for a share of nothing."""
+    return _percent(Decimal(part) / whole) if whole else NOTHING
 
 
 def days(span: Span) -> str:
@@ -70,6 +73,12 @@ def named(of: Period, span: Span) -> str:
             "year": span.first.year,
         }
     return str(span.first.year)
+
+
+def _percent(found: Decimal) -> str:
+    # Rounded once, as people do: the library rounds halves to even digits.
+    rounded = found.quantize(_THOUSANDTH, ROUND_HALF_UP)
+    return str(format_percent(rounded, format=_PERCENT, locale=_locale()))
 
 
 def _locale() -> str:

@@ -38,6 +38,7 @@ from guestlist.mail.journal import Journal
 from guestlist.mail.kinds import Kind
 from guestlist.mail.models import Message, MessageState
 from guestlist.mail.parcels import Transport
+from guestlist.reports.funnel import keeping
 from guestlist.stores import config
 from guestlist.worker.telling import Teller
 
@@ -85,6 +86,7 @@ def upkeep() -> list[Job]:
         Job("figures", 5, _fold),
         Job("tasks", 1, work_on_tasks),
         Job("workbooks", 1, read_workbook, is_whole=True),
+        Job("funnels", 1, count_funnel, is_whole=True),
         Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
         Job("forgetting", 3600, _forget),
@@ -144,6 +146,11 @@ def read_workbook(stopping: Callable[[], bool]) -> bool:
     return converting.work(clock=_now, stopping=stopping)
 
 
+def count_funnel(stopping: Callable[[], bool]) -> bool:
+    """Count a funnel that somebody asked for; true when there was one."""
+    return keeping.work(clock=_now, stopping=stopping)
+
+
 def breath(seconds: float) -> float:
     """Return for how many seconds others go first after a piece of work that took so long, while mail leaves.
 
@@ -178,6 +185,7 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     blocks.catch_up(now - _CAUGHT_UP)
     workers.forget_old(now=now)
     filled = websites.fill_in()
+    keeping.forget_old(now=now)
     forgotten = snapshots.forget_old(now=now)
     imported = import_files.forget_old(now=now)
     return (

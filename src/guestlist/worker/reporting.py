@@ -13,6 +13,7 @@ from guestlist.reports import files, people, tables, wording
 from guestlist.reports.questions import Question
 from guestlist.reports.tables import Report
 from guestlist.stores.models import StoreView
+from guestlist.worker import funneling
 from guestlist.worker.commanding import actor, fail
 from guestlist.worker.exporting import by_ids
 
@@ -29,6 +30,8 @@ def main(options: argparse.Namespace) -> int:
     with translation.override("en"):
         views = list(StoreView.objects.select_related("website").order_by("website__name", "website", "pk"))
         now = timezone.now()
+        if options.report == "funnel":
+            return funneling.main(options, store_views=views)
         try:
             question = Question.from_query(by_ids(_query(options)), store_views=views, now=now)
             if options.report == people.NAME:
