@@ -16,6 +16,7 @@ from guestlist.reports.tables import Report
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from guestlist.reports.funnel.asking import Asked
     from guestlist.reports.questions import Question, Unanswerable
     from guestlist.stores.models import StoreView
 
@@ -35,7 +36,7 @@ class DaysForm(forms.Form):
         store_views: Sequence[StoreView],
         query: Mapping[str, str],
         *,
-        question: Question | None,
+        question: Question | Asked | None,
         problem: Unanswerable | None,
     ) -> None:
         """Show the question, or where it is of no use what was entered; ``store_views`` are those on offer."""
