@@ -371,6 +371,8 @@ _VIEWS = {
         (
             *("report_invitations", "report_invitations_export"),
             *("report_conversions", "report_conversions_export", "report_chain"),
+            *("report_conversions", "report_conversions_export"),
+            *("report_funnel", "report_funnel_export", "report_funnel_count"),
         ),
         Permission.REPORTS,
     ),
