@@ -371,11 +371,13 @@ _VIEWS = {
         (
             *("report_invitations", "report_invitations_export"),
             *("report_conversions", "report_conversions_export", "report_chain"),
-            *("report_conversions", "report_conversions_export"),
             *("report_funnel", "report_funnel_export", "report_funnel_count"),
+            *("report_customers", "report_today"),
         ),
         Permission.REPORTS,
     ),
+    # Needs the other two as well, which tests of that page hold.
+    "report_customers_export": Permission.EXPORT,
     "configuration": Permission.CONFIGURE,
     "configuration_delivery": Permission.CONFIGURE,
 }
