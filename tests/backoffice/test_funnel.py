@@ -195,12 +195,15 @@ def test_many_are_counted_by_a_worker_and_then_shown_and_exported(owner, bought,
     waiting = page_of(owner, address=answer["Location"])
     assert "It is being counted in the background: 0 of" in waiting
     assert 'action="/staff/reports/funnel/count/"' not in waiting
+    assert 'data-every="2"' in waiting
+    assert "Reload to see how it goes" in waiting
     assert keeping.work(clock=timezone.now, stopping=lambda: False)
 
     shown = page_of(owner, query, FUNNEL)
     assert "What happened since is not in it." in shown
     assert texts(shown)[0][:3] == ["Emma Clarke (emma@example.com)", "2", "2"]
     assert ">Count again<" in shown
+    assert "data-every" not in shown
     file = owner.get(f"{FUNNEL}export/", {**query, "format": "csv"})
     assert len(b"".join(file.streaming_content).splitlines()) == 3
 
