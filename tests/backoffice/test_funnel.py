@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from guestlist.backoffice import funnel
+from guestlist.customers.models import Role
 from guestlist.reports.funnel import keeping
 from guestlist.reports.models import FunnelCount
 from tests import make
@@ -135,6 +136,33 @@ def test_funnel_is_of_websites_that_somebody_may_see_reports_of(
         assert support.get(address).status_code == 403
     assert FUNNEL in page_of(manager, address="/staff/")
     assert FUNNEL not in page_of(support, address="/staff/")
+
+
+@pytest.mark.parametrize(
+    ("permissions", "page", "file"),
+    [
+        (["reports"], False, False),
+        (["reports", "export"], False, False),
+        (["reports", "view"], True, False),
+        (["reports", "view", "export"], True, True),
+    ],
+)
+def test_addresses_are_shown_and_given_to_whoever_may_have_them(
+    client_of, bought, view, permissions, page, file
+) -> None:
+    bare = make.sent_invitation(make.customer(view, email="bare@example.com", first_name="", last_name=""))
+    Role.objects.create(code="some", name="Some", permissions=permissions)
+    reader = client_of(make.staff(view.website, role="some", email="reader@example.com"))
+    query = DAYS | {"by": "inviter"}
+
+    shown = page_of(reader, query, FUNNEL)
+    given = reader.get(f"{FUNNEL}export/", {**query, "format": "csv"})
+    told = b"".join(given.streaming_content).decode("utf-8-sig")
+
+    for text, may in ((shown, page), (told, file)):
+        assert "Emma Clarke" in text
+        assert ("emma@example.com" in text, "bare@example.com" in text) == (may, may)
+        assert (f"customer {bare.inviter_id}" in text) != may
 
 
 @pytest.mark.parametrize("by", ["inviter", "send", "group", "store_view", "occasion"])

@@ -30,10 +30,11 @@ from guestlist.reports.questions import Unanswerable
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from django.http.response import HttpResponseBase
 
+    from guestlist.backoffice.access import Staff
     from guestlist.reports.funnel.tables import Table
     from guestlist.stores.models import StoreView
 
@@ -84,7 +85,7 @@ def funnel(request: HttpRequest) -> HttpResponse:
         "is_fullwidth": "1",
     }
     if asked is not None:
-        context |= _shown(asked, views)
+        context |= _shown(asked, views, seen=_websites(staff, views, *access.SEES_PEOPLE))
     return render(request, "backoffice/report_funnel.html", context)
 
 
@@ -105,7 +106,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if answer is None:
         return back  # which says how it is counted
     try:
-        pieces = funnel_wording.as_file(tables.told(asked, answer, store_views=views), kind=form)
+        seen = _websites(staff, views, *access.SEES_PEOPLE, Permission.EXPORT)
+        told = tables.told(asked, answer, store_views=views, addresses_of=seen)
+        pieces = funnel_wording.as_file(told, kind=form)
     except exports.UnknownFormat as refusal:
         messages.error(request, str(refusal))
         return back
@@ -146,7 +149,13 @@ def _found(asked: Asked, views: Sequence[StoreView]) -> tuple[Answer | None, Fun
     return Answer.from_data(kept.answer) if kept.answer else None, kept
 
 
-def _shown(asked: Asked, views: Sequence[StoreView]) -> dict[str, Any]:
+def _websites(staff: Staff, views: Sequence[StoreView], *needed: Permission) -> set[int]:
+    """Return the ids of the store views' websites where they have all of these permissions."""
+    websites = {one.website_id for one in views}
+    return {one for one in websites if all(staff.actor.may(each, one) for each in needed)}
+
+
+def _shown(asked: Asked, views: Sequence[StoreView], *, seen: Collection[int]) -> dict[str, Any]:
     """Return what the page shows, all in words."""
     query = asked.as_query()
     within = asked.question.within(views)
@@ -161,7 +170,8 @@ def _shown(asked: Asked, views: Sequence[StoreView]) -> dict[str, Any]:
         context |= {"kept": kept, "size": charts.number(kept.size), "reached": charts.number(kept.reached)}
     if answer is None:
         return context
-    return context | _table(tables.told(asked, answer, store_views=views, most=SHOWN))
+    table = tables.told(asked, answer, store_views=views, most=SHOWN, addresses_of=seen)
+    return context | _table(table)
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     from guestlist.stores.models import StoreView
 
 
-def named(grouping: Grouping, keys: Collection[int], views: Sequence[StoreView]) -> dict[int, str]:
-    """Return the name of each key; what is gone meanwhile has its number. In one query at most."""
+def named(
+    grouping: Grouping,
+    keys: Collection[int],
+    views: Sequence[StoreView],
+    *,
+    addresses_of: Collection[int] | None = None,
+) -> dict[int, str]:
+    """Return the name of each key; what is gone meanwhile has its number. In one query at most.
+
+    ``addresses_of`` are the ids of the websites whose customers' addresses may be told, None for all.
+    """
     names = dict.fromkeys(keys, "")
     names.update(_special(grouping))
     if grouping == Grouping.STORE_VIEW:
@@ -31,6 +40,9 @@ def named(grouping: Grouping, keys: Collection[int], views: Sequence[StoreView])
         wanted = [key for key in keys if key > 0]
         found = rows().filter(pk__in=wanted)
         names.update({one.pk: name(one) for one in found})
+        if grouping == Grouping.INVITER and addresses_of is not None:
+            hidden = [one for one in found if one.website_id not in addresses_of]
+            names.update({one.pk: _without_address(one) for one in hidden})
         if grouping == Grouping.INVITER and len({view.website_id for view in views}) > 1:
             # The same person may be a customer of several.
             sites = {view.website_id: view.website.name for view in views}
@@ -74,6 +86,13 @@ def _customer(one: Customer) -> str:
         return _("Erased customer %(number)s") % {"number": one.pk}
     name = f"{one.first_name or ''} {one.last_name or ''}".strip()
     return f"{name} ({one.email})" if name else str(one.email)
+
+
+def _without_address(one: Customer) -> str:
+    if one.erased_at is not None:
+        return _customer(one)
+    name = f"{one.first_name or ''} {one.last_name or ''}".strip()
+    return name or _("customer %(number)s") % {"number": one.pk}
 
 
 def _occasion(one: Occasion) -> str:

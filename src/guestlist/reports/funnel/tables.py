@@ -10,7 +10,7 @@ from guestlist.reports.funnel import cohort, counting, figures, naming
 from guestlist.stores import snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from decimal import Decimal
 
     from guestlist.reports.funnel.asking import Asked
@@ -108,11 +108,22 @@ def begun(asked: Asked, store_views: Sequence[StoreView]) -> Count:
     return counting.Count(asked.grouping, asked.question.span, ids)
 
 
-def told(asked: Asked, answer: Answer, *, store_views: Sequence[StoreView], most: int = MOST) -> Table:
-    """Name the rows of an answer, so many at most, in the active language; in one query."""
+def told(
+    asked: Asked,
+    answer: Answer,
+    *,
+    store_views: Sequence[StoreView],
+    most: int = MOST,
+    addresses_of: Collection[int] | None = None,
+) -> Table:
+    """Name the rows of an answer, so many at most, in the active language; in one query.
+
+    ``addresses_of`` are the ids of the websites whose customers' addresses may be told, None for all.
+    """
     views = asked.question.within(store_views)
     answer = answer.shortened(most)
-    names = naming.named(asked.grouping, [key for key, _amounts in answer.rows], views)
+    keys = [key for key, _amounts in answer.rows]
+    names = naming.named(asked.grouping, keys, views, addresses_of=addresses_of)
     rows = [Row(key, names[key], amounts) for key, amounts in answer.rows]
     if answer.left_out:
         rows.append(Row(None, naming.others(answer.left_out), answer.others))
