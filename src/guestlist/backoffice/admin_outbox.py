@@ -25,7 +25,7 @@ from guestlist.backoffice.tables import OwnWebsitesOfView, Table
 from guestlist.backoffice.templatetags.backoffice import moment
 from guestlist.invitations import emails as invitation_mail
 from guestlist.invitations.estimates import EXACT
-from guestlist.mail import accounts, counting, lifting, trials
+from guestlist.mail import counting
 from guestlist.mail.models import Attempt, Message, MessageState
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.http import HttpRequest
-
-    from guestlist.mail.kinds import Kind
 
 
 class AttemptInline(TabularInline):
@@ -81,8 +79,7 @@ class KindFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer them in words, as the column shows them."""
-        kinds: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
-        return [(one.code, str(KINDS.get(one.code, one.code))) for one in kinds]
+        return [(code, str(label)) for code, label in KINDS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         """Keep mails of the kind that was chosen."""

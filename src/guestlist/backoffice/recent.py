@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from guestlist.backoffice import charts
 from guestlist.backoffice.charts import BAR, STEP, Chart
 from guestlist.invitations import figures
-from guestlist.invitations.lifecycle import ACCEPT_REASONS, Reason, Status
+from guestlist.invitations.lifecycle import Status
+from guestlist.reports import today as of_today
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,18 +24,15 @@ if TYPE_CHECKING:
     from guestlist.stores.models import StoreView
 
 DAYS = 30
-_SENT = (figures.SENT_MAILED, figures.SENT_SHARED)
-_ACCEPTED = tuple(f"{figures.ACCEPTED}.{reason}" for reason in sorted(ACCEPT_REASONS))
-_BOUNCED = f"{figures.DISCARDED}.{Reason.BOUNCED}"
-TODAY = (figures.CREATED, *_SENT, *_ACCEPTED, _BOUNCED)
+TODAY = (*of_today.INVITED, *of_today.SENT, *of_today.ACCEPTED, *of_today.UNDELIVERABLE)
 
 _SERIES = (
     # Who was mailed again is listed by that day: the list would show others than are counted.
-    (Status.SENT.value, pgettext_lazy("figures", "Sent"), _SENT, ()),
+    (Status.SENT.value, pgettext_lazy("figures", "Sent"), of_today.SENT, ()),
     (
         Status.ACCEPTED.value,
         pgettext_lazy("figures", "Accepted"),
-        _ACCEPTED,
+        of_today.ACCEPTED,
         ("registered_from", "registered_to"),
     ),
 )
@@ -78,7 +76,7 @@ def recent(store_views: Sequence[StoreView], *, now: datetime.datetime) -> Recen
     last = max(today.values(), default=now.date())
     days = [last - datetime.timedelta(days=number) for number in reversed(range(DAYS))]
     by_day = figures.by_day(
-        store_view_ids=list(today), measures=(*_SENT, *_ACCEPTED), start=days[0], end=last
+        store_view_ids=list(today), measures=(*of_today.SENT, *of_today.ACCEPTED), start=days[0], end=last
     )
     counts = {
         code: [sum(by_day.get((day, one), 0) for one in measures) for day in days]
@@ -108,10 +106,15 @@ def tiles(
     ``narrowed`` are the filters of the list that leave just what is counted.
     """
     wanted: list[tuple[str, Any, Sequence[str], Sequence[str]]] = [
-        (Status.NOT_SENT.value, pgettext("figures", "Invited"), (figures.CREATED,), ()),
+        (Status.NOT_SENT.value, pgettext("figures", "Invited"), of_today.INVITED, ()),
         *_SERIES,
         *((code, label, measures, ()) for code, label, measures in more),
-        (Status.DISCARDED.value, pgettext("figures", "Discarded as undeliverable"), (_BOUNCED,), ()),
+        (
+            Status.DISCARDED.value,
+            pgettext("figures", "Discarded as undeliverable"),
+            of_today.UNDELIVERABLE,
+            (),
+        ),
     ]
     return [
         Tile(

@@ -17,7 +17,7 @@ from guestlist.backoffice import access, charts, mail_now, recent, reports
 from guestlist.backoffice.recent import Tile
 from guestlist.backoffice.report_form import TodayForm
 from guestlist.invitations import estimates
-from guestlist.mail.models import Send
+from guestlist.reports import standing
 from guestlist.reports import today as of_today
 from guestlist.reports.questions import Question, Unanswerable
 from guestlist.stores.actors import Permission
@@ -114,7 +114,6 @@ def _standing(staff: Staff, question: Question, mail: dict[str, Any], websites: 
     mine = {one.pk for one in staff.websites}
     is_all = websites == mine
     outbox = reverse("admin:guestlist_mail_message_changelist")
-    held = Send.objects.filter(website__in=websites, finished_at=None, stopped_at=None, held_at__isnull=False)
     # Of a store view alone the list has fewer, and of ten millions it has old ones too.
     is_listed = websites <= mine and (is_all or question.website is not None)
     is_listed = is_listed and question.store_view is None and estimates.are_all_new()
@@ -138,7 +137,7 @@ def _standing(staff: Staff, question: Question, mail: dict[str, Any], websites: 
             # What is as it should be is no warning.
             Tile("expired" if count else "not_sent", label, charts.number(count), "")
             for label, count in (
-                (_("Sends held"), held.count()),
+                (_("Sends held"), standing.held_sends(websites)),
                 (_("Senders at rest"), len(mail["stopped"]) + len(mail["held"])),
                 (_("Limits hit"), len(mail["exhausted"])),
             )

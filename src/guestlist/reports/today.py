@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from guestlist.stores.models import StoreView
 
+INVITED = (figures.CREATED,)
+SENT = (figures.SENT_MAILED, figures.SENT_SHARED)
+ACCEPTED = tuple(f"{figures.ACCEPTED}.{one}" for one in sorted(ACCEPT_REASONS))
+UNDELIVERABLE = (f"{figures.DISCARDED}.{Reason.BOUNCED}",)
 JOINED = tuple(f"{figures.ACCEPTED}.{one}" for one in sorted(ACCEPT_REASONS - {Reason.SIGNED_IN}))
 """Measures of those who became customers by an invitation."""
 FIRST_ORDERS = tuple(f"{figures.PURCHASED}.{one}" for one in sorted(ACCEPT_REASONS))
