@@ -372,7 +372,7 @@ _VIEWS = {
             *("report_invitations", "report_invitations_export"),
             *("report_conversions", "report_conversions_export", "report_chain"),
             *("report_funnel", "report_funnel_export", "report_funnel_count"),
-            *("report_customers", "report_today"),
+            *("report_customers", "report_today", "report_monday"),
         ),
         Permission.REPORTS,
     ),

@@ -264,6 +264,7 @@ def test_other_mails_are_filled_the_same_way(purpose):
     source = builtin.sources(purpose)[0]
     html = templates.validate(purpose=purpose, subject=source.subject, text=source.text, mjml=source.mjml)
     values = {"action_url": URL, "person_name": "Noör", "valid_days": "3"}
+    values |= {"report_url": URL, "choice_url": URL, "sent": "3", "troubles": "One.\nTwo <b>."}
     one = frame(values, purpose=purpose, subject=source.subject, text=source.text, html=html)
 
     raw = skeleton(one).fill(values, **sent())

@@ -107,7 +107,10 @@ def test_links_of_a_test_mail_lead_nowhere(view, staff, purpose) -> None:
     assert paths
     for path in paths:
         for answer in (Client().get(path), Client().post(path, {"List-Unsubscribe": "One-Click"})):
-            assert answer.status_code in {200, 404, 405}, path
+            # Staff's own pages ask who they are first.
+            assert answer.status_code in {200, 404, 405} or answer["Location"].startswith("/staff/login/"), (
+                path
+            )
     assert Message.objects.count() == 1
 
 

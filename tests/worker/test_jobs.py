@@ -38,6 +38,7 @@ def test_every_kind_has_a_code_of_its_own_that_fits_and_a_template():
         "reset_password",
         "account_exists",
         "lift_suppression",
+        "monday_report",
     }
 
 
@@ -95,4 +96,4 @@ def test_the_outbox_page_offers_every_kind():
         object.__new__(KindFilter), RequestFactory().get("/"), MessageTable(Message, site)
     )
 
-    assert [code for code, _label in offered] == [kind.code for kind in jobs.KINDS]
+    assert sorted(code for code, _label in offered) == sorted(kind.code for kind in jobs.KINDS)

@@ -17,11 +17,13 @@ KINDS = {
     "reset_password": _("New password"),
     "account_exists": _("There is an account already"),
     "lift_suppression": _("To be mailed again"),
+    "monday_report": _("Monday mail"),
     "trial_invitation": _("Test: invitation"),
     "trial_confirm": _("Test: confirm an address"),
     "trial_password": _("Test: new password"),
     "trial_account": _("Test: there is an account already"),
     "trial_lift": _("Test: to be mailed again"),
+    "trial_monday": _("Test: Monday mail"),
 }
 """What mails in the outbox are, by the code of their kind."""
 

@@ -75,6 +75,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Reports"),
                 "items": [
                     _item(_("Today"), "today", "report_today", "may_report"),
+                    _item(_("Monday mail"), "outgoing_mail", "report_monday", "may_report"),
                     {
                         **_item(_("Private sales"), "bar_chart", "report_invitations", "may_report"),
                         "items": [

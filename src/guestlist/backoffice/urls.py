@@ -15,6 +15,7 @@ from guestlist.backoffice import (
     importing,
     invited_customers,
     listing,
+    monday,
     reports,
     saved,
     selected,
@@ -64,6 +65,7 @@ _views = [
     ),
     path("reports/chain/", site.admin_view(chain.page), name="report_chain"),
     path("reports/today/", site.admin_view(today.today), name="report_today"),
+    path("reports/monday/", site.admin_view(monday.page), name="report_monday"),
     path("reports/customers/", site.admin_view(invited_customers.report), name="report_customers"),
     path(
         "reports/customers/export/", site.admin_view(invited_customers.export), name="report_customers_export"

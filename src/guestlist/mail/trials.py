@@ -39,6 +39,7 @@ _CODES = {
     "reset_password": "trial_password",
     "account_exists": "trial_account",
     "lift_suppression": "trial_lift",
+    "monday_report": "trial_monday",
 }
 
 

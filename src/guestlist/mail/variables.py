@@ -174,12 +174,81 @@ _ACCOUNT = (
     ),
 )
 
+
+def _figures() -> tuple[Variable, ...]:
+    """Return the figures of a week, each beside that of the week before."""
+    told = (
+        ("invited", _("Invitations made in the week, sent or not."), "1,240", "1.240"),
+        ("sent", _("Invitations that left in the week for the first time."), "1,180", "1.180"),
+        ("accepted", _("Invitations that somebody accepted in the week."), "312", "312"),
+        ("joined", _("Those accepted by somebody who became a customer by it."), "287", "287"),
+        ("buyers", _("Invited people whose first order was placed in the week."), "64", "64"),
+        ("undeliverable", _("Invitations that ended because their mail could not be delivered."), "9", "9"),
+    )
+    before = {"invited": "980", "sent": "951", "accepted": "240", "joined": "221", "buyers": "58"}
+    found = []
+    for name, sentence, en, nl in told:
+        found.append(_variable(name, sentence, en, nl))
+        found.append(_variable(f"{name}_before", _("The same of the week before."), before.get(name, "12")))
+    return tuple(found)
+
+
+_MONDAY = (
+    _variable("reader_name", _("The first name of the reader; it may be empty."), "Mia", is_own=True),
+    _variable(
+        "week", _("The week that it is about, in words."), "16 Nov – 22 Nov 2026", "16 nov – 22 nov 2026"
+    ),
+    _variable(
+        "websites",
+        _("The names of the websites that were counted together; empty where there is one."),
+        "Linden & Loom, Linden & Loom Outlet",
+        "Linde & Draad, Linde & Draad Outlet",
+    ),
+    *_figures(),
+    _variable(
+        "troubles",
+        _("What somebody should look at, a line each; empty when all is well."),
+        "3 of the newest invitations could not be delivered.\n1 bulk send is held until somebody releases it.",
+        "3 van de nieuwste uitnodigingen konden niet worden bezorgd.\n"
+        "1 bulkverzending wordt vastgehouden tot iemand die vrijgeeft.",
+        form=Form.LINES,
+    ),
+    _variable(
+        "top_inviters",
+        _("The customers who sent most in the week, a line each; empty where there are none to name."),
+        "Emma Clarke: 14 sent, 5 accepted\nNoor Jansen: 9 sent, 2 accepted",
+        "Emma Clarke: 14 verzonden, 5 geaccepteerd\nNoor Jansen: 9 verzonden, 2 geaccepteerd",
+        form=Form.LINES,
+    ),
+    _variable(
+        "report_url",
+        _("The report on the week, for staff who sign in."),
+        "https://shop.example/staff/reports/invitations/",
+        form=Form.URL,
+        required=True,
+    ),
+    _variable(
+        "today_url",
+        _("The page Today, for staff who sign in."),
+        "https://shop.example/staff/reports/today/",
+        form=Form.URL,
+    ),
+    _variable(
+        "choice_url",
+        _("The page where staff choose who gets this mail."),
+        "https://shop.example/staff/reports/monday/",
+        form=Form.URL,
+        required=True,
+    ),
+)
+
 _PURPOSES: dict[str, tuple[Variable, ...]] = {
     "invitation": _SHOP + _INVITATION,
     "confirm_address": _SHOP + _ACCOUNT,
     "reset_password": _SHOP + _ACCOUNT,
     "account_exists": _SHOP + _ACCOUNT,
     "lift_suppression": _SHOP + _ACTION,
+    "monday_report": _SHOP + _MONDAY,
 }
 
 

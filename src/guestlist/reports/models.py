@@ -1,9 +1,11 @@
-"""What is kept of reports that are counted in the background."""
+"""What is kept of reports that are counted in the background, and of those that are mailed."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+
+from guestlist.customers.models import User
 
 
 class FunnelCount(models.Model):
@@ -38,3 +40,34 @@ class FunnelCount(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:8]
+
+
+class MondayReader(models.Model):
+    """A staff member who is mailed the last week every Monday, in a language."""
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    language = models.CharField(max_length=8)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.language})"
+
+
+class MondayMail(models.Model):
+    """The mail of one week to one staff member: the row is what makes it one; ``week`` is the Monday that it begins with.
+
+    ``websites`` are the ids of those that were counted, ``counted`` what that came to, without names.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    week = models.DateField()
+    websites = models.JSONField()
+    counted = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "week"], name="guestlist_monday_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.week} {self.user}"

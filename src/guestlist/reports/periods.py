@@ -91,7 +91,12 @@ class Span:
 
 def last_full_week(today: datetime.date) -> Span:
     """Return the newest week that is over by a day, Monday to Sunday."""
-    monday = Period.WEEK.start(today) - _WEEK
+    return week_of(today - _WEEK)
+
+
+def week_of(day: datetime.date) -> Span:
+    """Return the week that a day lies in, Monday to Sunday."""
+    monday = Period.WEEK.start(day)
     return Span(monday, monday + _WEEK - _DAY)
 
 

@@ -39,12 +39,20 @@ from guestlist.mail.kinds import Kind
 from guestlist.mail.models import Message, MessageState
 from guestlist.mail.parcels import Transport
 from guestlist.reports.funnel import keeping
+from guestlist.reports.monday import kind as monday_mail
+from guestlist.reports.monday import posting
 from guestlist.stores import config
 from guestlist.worker.telling import Teller
 
 log = logging.getLogger(__name__)
 
-KINDS: tuple[Kind, ...] = (*accounts.KINDS, *invitation_mail.KINDS, *lifting.KINDS, *trials.KINDS)
+KINDS: tuple[Kind, ...] = (
+    *accounts.KINDS,
+    *invitation_mail.KINDS,
+    *lifting.KINDS,
+    *monday_mail.KINDS,
+    *trials.KINDS,
+)
 """Every kind of mail that may stand in the outbox."""
 HANDLERS: tuple[Handler, ...] = (*mass.HANDLERS, Importing())
 """What is done in the background, by the kinds of tasks."""
@@ -89,6 +97,7 @@ def upkeep() -> list[Job]:
         Job("funnels", 1, count_funnel, is_whole=True),
         Job("sends", 1, partial(_see_to_sends, Teller())),
         Job("brake", 10, _brake),
+        Job("mondays", 60, _post_mondays),
         Job("forgetting", 3600, _forget),
     ]
 
@@ -176,6 +185,11 @@ def _brake(_stopping: Callable[[], bool]) -> bool:
     return False
 
 
+def _post_mondays(_stopping: Callable[[], bool]) -> bool:
+    posting.post(now=timezone.now())
+    return False
+
+
 def _forget(_stopping: Callable[[], bool]) -> bool:
     now = timezone.now()
     pacing.forget_old(now=now)
@@ -186,6 +200,7 @@ def _forget(_stopping: Callable[[], bool]) -> bool:
     workers.forget_old(now=now)
     filled = websites.fill_in()
     keeping.forget_old(now=now)
+    posting.forget_old(now=now)
     forgotten = snapshots.forget_old(now=now)
     imported = import_files.forget_old(now=now)
     return (

@@ -19,6 +19,7 @@ NAMES = {
     "reset_password": "Choose a new password",
     "account_exists": "There is an account already",
     "lift_suppression": "Mail me again",
+    "monday_report": "The week, on Monday",
 }
 """Code, which is the purpose too, and name of each built-in template."""
 

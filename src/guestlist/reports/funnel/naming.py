@@ -42,7 +42,7 @@ def named(
         names.update({one.pk: name(one) for one in found})
         if grouping == Grouping.INVITER and addresses_of is not None:
             hidden = [one for one in found if one.website_id not in addresses_of]
-            names.update({one.pk: _without_address(one) for one in hidden})
+            names.update({one.pk: without_address(one) for one in hidden})
         if grouping == Grouping.INVITER and len({view.website_id for view in views}) > 1:
             # The same person may be a customer of several.
             sites = {view.website_id: view.website.name for view in views}
@@ -88,7 +88,8 @@ def _customer(one: Customer) -> str:
     return f"{name} ({one.email})" if name else str(one.email)
 
 
-def _without_address(one: Customer) -> str:
+def without_address(one: Customer) -> str:
+    """Return how a customer is called where addresses are not told."""
     if one.erased_at is not None:
         return _customer(one)
     name = f"{one.first_name or ''} {one.last_name or ''}".strip()
