@@ -174,7 +174,7 @@ class GrantTable(OwnersTable):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let owners take a right away."""
-        return access.of(request).is_owner
+        return access.of(request).actor.is_owner
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any

@@ -196,7 +196,7 @@ def _shown(
         "mail": mail,
         "answers": history.answers(events, invitation),
         "beside": neighbors.links(invitation, back, staff=staff, now=now),
-        "may_see_staff": staff.is_owner,
+        "may_see_staff": staff.actor.is_owner,
         "may_report": staff.actor.may(Permission.REPORTS, invitation.website_id),
         "query": f"?{urlencode({'back': back})}" if back else "",
         "list_address": listing.address_of(back),

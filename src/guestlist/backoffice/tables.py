@@ -131,11 +131,11 @@ class OwnersTable(Table):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Show it to owners."""
-        return access.of(request).is_owner
+        return access.of(request).actor.is_owner
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let owners change it."""
-        return access.of(request).is_owner
+        return access.of(request).actor.is_owner
 
 
 class OwnWebsites(SimpleListFilter):

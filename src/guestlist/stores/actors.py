@@ -73,6 +73,11 @@ class Actor:
             return True
         return permission in self.grants.get(None, ()) or permission in self.grants.get(website_id, ())
 
+    @property
+    def is_owner(self) -> bool:
+        """Whether they may do everything everywhere: only they hand out rights, for nobody may give what they lack."""
+        return all(self.may(permission, None) for permission in Permission)
+
     def website_ids(self, permission: Permission) -> frozenset[int] | None:
         """Return the ids of the websites where the permission holds; ``None`` means all."""
         if self.kind == ActorKind.SYSTEM or permission in self.grants.get(None, ()):

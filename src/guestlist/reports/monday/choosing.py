@@ -79,11 +79,6 @@ class Sight:
         return able[0].default_store_view if able else None
 
 
-def is_owner(actor: Actor) -> bool:
-    """Tell whether they choose for others too: who may do everything everywhere."""
-    return all(actor.may(permission, None) for permission in Permission)
-
-
 def sight(actor: Actor) -> Sight:
     """Return what a staff member may see now."""
     websites = Website.objects.visible_to(actor, Permission.REPORTS).select_related(
@@ -101,7 +96,7 @@ def sight(actor: Actor) -> Sight:
 def choices(*, actor: Actor) -> list[Choice]:
     """Return those whom the actor may choose for: everybody with reports for owners, else themselves; in a few queries."""
     users = User.objects.filter(is_active=True, is_staff=True).order_by("email")
-    if is_owner(actor):
+    if actor.is_owner:
         allowed = {
             user
             for user, permissions in Grant.objects.filter(user__in=users.values("pk")).values_list(
@@ -128,7 +123,7 @@ def choose(*, user: User, language: str, actor: Actor, now: datetime.datetime) -
     :raises NoSender: when none of the websites that it would be about has a general sender identity.
     """
     is_own = actor.kind == ActorKind.STAFF and actor.id == user.pk
-    if not (user.is_active and user.is_staff and (is_own or is_owner(actor))):
+    if not (user.is_active and user.is_staff and (is_own or actor.is_owner)):
         raise NotPermitted
     if not language:
         MondayReader.objects.filter(user=user).delete()
