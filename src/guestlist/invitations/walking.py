@@ -65,10 +65,12 @@ class Walk:
         """Whether the page is full, or nothing is left to go along."""
         return len(self.found) > self.size or not self.parts
 
-    def go(self, count: int) -> None:
-        """Go on by so many rows."""
+    def go(self, most: int, *, is_bounded: bool = False) -> None:
+        """Go on by so many rows; ``is_bounded`` by no more than a part allows, where to look at each takes longer."""
         while not self.is_done:
             part = self.parts[0]
+            # The step may be meant for the part before this one, of which ten times as many rows can be gone through.
+            count = min(most, part.further_steps[-1]) if is_bounded else most
             down = self.descending != self.backwards
             place = self.place if self.place is not None and self.place.part == part.number else None
             until = part.step(place, count, down=down)
@@ -92,9 +94,11 @@ class Walk:
 
     def go_on(self) -> None:
         """Go on as far as is done for one page: to the end where there are few."""
-        steps = (2 * parts.FEW,) if parts.are_few() else self.parts[0].further_steps
-        for count in steps:
-            self.go(count)
+        if parts.are_few():
+            self.go(2 * parts.FEW)
+            return
+        for count in self.parts[0].further_steps:
+            self.go(count, is_bounded=True)
 
     def _between(self, part: Part, place: Place | None, until: Place | None, *, down: bool) -> Q:
         between = Q()
