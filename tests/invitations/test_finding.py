@@ -257,6 +257,22 @@ def test_list_of_one_website_by_sent_is_told_which_ids_a_step_has_on_sqlite(shop
     assert "LIMIT 7)" in told
 
 
+def test_a_long_step_ends_where_the_part_that_it_goes_on_in_allows(shop, monkeypatch) -> None:
+    """What was never sent is gone along by the ids, ten times as far as the history of what was."""
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "FIRST_STEP", 2)
+    monkeypatch.setattr(parts, "FURTHER_STEPS", (900,))
+    monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", (7,))
+    monkeypatch.setattr(finding, "GATHERED", 0)
+    with CaptureQueriesContext(connection) as captured:
+        page = Search(Filter(status="accepted"), None, NOW).page(Order(Sort.SENT), backwards=True, size=5)
+
+    history = [one["sql"] for one in captured if " OFFSET " in one["sql"] and "invitationevent" in one["sql"]]
+    assert page.looked_until is not None
+    assert history
+    assert all(" OFFSET 7" in one or " OFFSET 2" in one for one in history)
+
+
 def _program_steps(search: Search, sort: Sort) -> int:
     """Return how many steps SQLite takes for the first pages of both directions."""
     steps: list[None] = []

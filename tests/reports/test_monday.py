@@ -224,6 +224,24 @@ def test_names_are_told_to_those_who_see_people_and_addresses_to_nobody(view) ->
     ]
 
 
+def test_name_of_a_customer_makes_no_line_and_no_markup(view) -> None:
+    Customer.objects.filter(pk=make.customer(view).pk).update(
+        first_name="<b>Emma</b>\nNoor: 99 sent", last_name=""
+    )
+    make.sent_invitation(Customer.objects.get(), now=LAST_WEEK)
+    Message.objects.all().delete()
+    reader()
+    posting.post(now=MONDAY_AT)
+    MondayMail.objects.update(created_at=timezone.now())
+    basket = Basket()
+
+    {one.name: one for one in jobs.all_jobs(transport=basket, worker="one")}["delivery"].run(lambda: False)
+
+    html = mail_of(basket.parcels[0]).get_body(("html",))
+    assert html is not None
+    assert "&lt;b&gt;Emma&lt;/b&gt; Noor: 99 sent: 1 sent, 0 accepted" in html.get_content()
+
+
 def test_what_needs_a_look_is_told_in_sentences(view) -> None:
     make.fare(
         make.invitation(make.customer(view), now=LAST_WEEK), Verdict.FAILED, code="timeout", now=LAST_WEEK

@@ -176,7 +176,8 @@ def _top(counted: Counted, actor: Actor) -> list[str]:
         customer = people.get(pk)
         if customer is not None and actor.may(Permission.VIEW, customer.website_id):
             values = {
-                "name": without_address(customer),
+                # On one line, whatever a customer is called.
+                "name": " ".join(without_address(customer).split()),
                 "sent": _number(sent),
                 "accepted": _number(accepted),
             }
