@@ -257,6 +257,32 @@ def test_list_of_one_website_by_sent_is_told_which_ids_a_step_has_on_sqlite(shop
     assert "LIMIT 7)" in told
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has a sample")
+@pytest.mark.parametrize("descending", [False, True])
+def test_few_that_have_a_piece_are_found_in_order_by_one_question(shop, monkeypatch, descending) -> None:
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "FIRST_STEP", 2)
+    monkeypatch.setattr(pieces, "MANY", 0)
+    order, search = Order(Sort.EMAIL, descending=descending), Search(Filter(email="two"), None, NOW)
+    rows = expected(search, order)
+
+    def pages(size: int) -> list[int]:
+        found, page = [], Search(Filter(email="two"), None, NOW).page(order, size=size)
+        while page.ids:
+            found += page.ids
+            page = Search(Filter(email="two"), None, NOW).page(order, start=page.last, size=size)
+        return found
+
+    with CaptureQueriesContext(connection) as captured:
+        last = Search(Filter(email="two"), None, NOW).page(order, backwards=True, size=3)
+
+    assert len(rows) > 6
+    assert pages(3) == rows
+    assert last.ids == rows[-3:]
+    assert last.total == len(rows)
+    assert sum("invitationaddress" in one["sql"] and "LIKE" in one["sql"] for one in captured) <= 2
+
+
 def test_a_long_step_ends_where_the_part_that_it_goes_on_in_allows(shop, monkeypatch) -> None:
     """What was never sent is gone along by the ids, ten times as far as the history of what was."""
     monkeypatch.setattr(parts, "FEW", 0)

@@ -79,11 +79,27 @@ class Search:
             walk.go(parts.FIRST_STEP)
         if walk.is_done:
             return walk.page()
+        rows = self._few_by_address(order)
+        if rows is not None:
+            return sorting.cut(rows, order, start, backwards=backwards, size=size)
         few = self.few(GATHERED)
         if few is not None:
             return sorting.page(few, order, start, backwards=backwards, size=size)
         walk.go_on()
         return walk.page()
+
+    def _few_by_address(self, order: Order) -> list[Place] | None:
+        """Return all that match in order, where a piece of an address is all that is asked for, and few have it.
+
+        Where no sample tells how many have it, all of them would be sorted to learn that they are too many.
+        """
+        if order.sort != Sort.EMAIL or self.websites is not None:
+            return None
+        if self.piece is None or self.piece.about is None:
+            return None
+        if replace(self.chosen, email=None) or not selective.are_few(self.piece, GATHERED):
+            return None
+        return sorting.by_address(self.piece.addresses(), order, most=GATHERED)
 
     def beside(self, order: Order, place: Place) -> tuple[int | None, int | None]:
         """Return the ids before and after a place in the order; None at its ends, and where a page would not look either."""
@@ -240,7 +256,10 @@ class Search:
         # By the ids of the table that is looked at first: PostgreSQL does not carry a range over to another table's.
         by_address = self.chosen.email is not None and not scope
         path_key = "address__invitation" if by_address else "pk"
-        return Part(number, index, rows, path_key=path_key, by_id=not scope, within=within)
+        is_of_send = self._reach is not None
+        return Part(
+            number, index, rows, path_key=path_key, by_id=not scope, within=within, is_of_send=is_of_send
+        )
 
     def _scope(self) -> dict[str, Any]:
         """Return the condition of the filter by which an index leads to the ids of matching rows in order."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from guestlist.invitations.filters import Filter
     from guestlist.invitations.finding import Search
+    from guestlist.invitations.pieces import Piece
 
     type Ids = QuerySet[Any, int]
 
@@ -45,9 +46,14 @@ def candidates(search: Search, most: int, *, with_email: bool) -> Iterator[tuple
         mails = Message.objects.of_send(chosen.send).filter(kind=MAIL_KIND).order_by("pk")
         yield mails.values_list("subject_id", flat=True), replace(chosen, send=None)
     piece = search.piece if with_email else None
-    if piece is not None and (piece.about or 0) <= _UNSURE * most:
+    if piece is not None and are_few(piece, most):
         yield piece.addresses().values_list("invitation", flat=True), replace(chosen, email=None)
     yield from ((ids, chosen) for ids in _many(search))
+
+
+def are_few(piece: Piece, most: int) -> bool:
+    """Tell whether those that have a piece of an address may be so few, as far as a sample tells."""
+    return (piece.about or 0) <= _UNSURE * most
 
 
 def _few(search: Search) -> Iterator[Ids]:

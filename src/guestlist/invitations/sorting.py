@@ -13,6 +13,8 @@ from guestlist.invitations.parts import Order, Place, Sort
 from guestlist.invitations.walking import Page
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from guestlist.invitations.finding import Few
 
 _PATHS = {Sort.EMAIL: "address__normalized", Sort.SENT: "sent_at", Sort.REGISTERED: "accepted_at"}
@@ -21,7 +23,20 @@ _PATHS = {Sort.EMAIL: "address__normalized", Sort.SENT: "sent_at", Sort.REGISTER
 
 def page(few: Few, order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
     """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
-    rows = _all_sorted(few, order)
+    return cut(_all_sorted(few, order), order, start, backwards=backwards, size=size)
+
+
+def by_address(addresses: QuerySet[InvitationAddress], order: Order, *, most: int) -> list[Place] | None:
+    """Return all in the order of their addresses, by one question; None where there are more than so many."""
+    by, by_id = Concat(F("normalized"), Value("")), Coalesce("invitation", Value(0))
+    sign = "-" if order.descending else ""
+    ordered = addresses.annotate(by=by, by_id=by_id).order_by(f"{sign}by", f"{sign}by_id")
+    rows = list(ordered.values_list("normalized", "invitation")[: most + 1])
+    return None if len(rows) > most else [Place(0, value, pk) for value, pk in rows]
+
+
+def cut(rows: list[Place], order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
+    """Return the same page of rows that are in order."""
     begin = _position(rows, start, order, backwards=backwards)
     begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
     shown = rows[begin:end]
