@@ -128,3 +128,20 @@ def test_sqlite_has_the_figures_in_the_order_of_a_report(views, model) -> None:
 
     across = [one for one in found if one.endswith("_across")]
     assert bool(across) == (connection.vendor == "sqlite")
+
+
+def test_many_store_views_are_read_alike(views, monkeypatch) -> None:
+    written, span = filled(views, 3), Span(BEGIN, BEGIN + timedelta(120))
+    monkeypatch.setattr(reading, "_MANY", 1)
+
+    with CaptureQueriesContext(connection) as queries:
+        (found,) = reading.read([span], store_view_ids=views, measures=MEASURES, basis=Basis.SENT)
+
+    told = {key: amount for key, amount in found.items() if amount}
+    assert told == counted(written, span, views, Basis.SENT, MEASURES)
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {queries[-1]['sql']}")
+            plan = " ".join(str(row[-1]) for row in cursor.fetchall())
+        assert "USING COVERING INDEX guestlist_figures_month_across" in plan
+        assert "USING COVERING INDEX guestlist_figures_day_across" in plan

@@ -19,11 +19,11 @@ FIRST_STEP = 2_000
 """Rows that are gone through at first: enough wherever one row in forty matches."""
 FURTHER_STEPS = (20_000, 150_000)
 """Rows that are gone through after that by their ids, of which PostgreSQL takes 0.2 µs for a row."""
-FURTHER_STEPS_OF_SEND = (20_000, 60_000)
+FURTHER_STEPS_OF_SEND = (20_000, 30_000)
 """The same where each that may be of a send is looked up in the outbox."""
-FURTHER_STEPS_ELSEWHERE = (15_000,)
+FURTHER_STEPS_ELSEWHERE = (12_000,)
 """The same by other orders: rows that stand near each other there are all over the table."""
-FURTHER_STEPS_SCATTERED = (3_000,)
+FURTHER_STEPS_SCATTERED = (2_250,)
 """The same where each has to be looked at among the invitations besides, all over whose table they are."""
 FEW = 60_000
 """Up to so many invitations all are gone through, in any order."""

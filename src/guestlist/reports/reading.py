@@ -27,9 +27,11 @@ _DELTA, _MONTH_TABLE, _DAY_TABLE = range(3)
 _TABLES: tuple[type[FiguresDelta | FiguresMonth | FiguresDay], ...] = (FiguresDelta, FiguresMonth, FiguresDay)
 _PART = """
     SELECT {number}, day, measure, currency, SUM(amount) FROM {table}
-    WHERE store_view_id IN ({views}) AND basis = %s AND day BETWEEN %s AND %s
+    WHERE {column} IN ({views}) AND basis = %s AND day BETWEEN %s AND %s
     GROUP BY day, measure, currency
 """
+_MANY = 64
+"""Store views from which on SQLite is told to go along the figures of all, in the order in which they are added up."""
 _ONE_AFTER_THE_OTHER = "SET LOCAL max_parallel_workers_per_gather = 0"
 """To start processes that help takes PostgreSQL longer than what there is to do."""
 
@@ -95,10 +97,14 @@ def _rows(
     statement: as parameters of each part they take as long as half of what the database does.
     """
     views = ", ".join(str(int(one)) for one in store_view_ids)
+    # A sign before a column keeps SQLite from its indexes.
+    is_across = connection.vendor == "sqlite" and len(store_view_ids) > _MANY
+    column = "+store_view_id" if is_across else "store_view_id"
     parts: list[str] = []
     values: list[Any] = []
     for table, run in plan.parts:
-        parts.append(_PART.format(number=table, table=_TABLES[table]._meta.db_table, views=views))
+        named = _TABLES[table]._meta.db_table
+        parts.append(_PART.format(number=table, table=named, column=column, views=views))
         values += [basis.value, *map(connection.ops.adapt_datefield_value, run)]
     for table, day, measure, currency, amount in _fetched(" UNION ALL ".join(parts), values):
         yield table, datetime.date.fromisoformat(str(day)), measure, currency, int(amount)
