@@ -6,6 +6,7 @@ from tests.e2e.ways import (
     CUSTOMER,
     STAFF,
     WHOLESALE,
+    click_in_mail,
     column,
     follow,
     guest,
@@ -26,7 +27,7 @@ def test_friend_joins_through_the_mailed_link_and_both_sides_see_it(
     visitor = open_page()
     visitor.goto(shop.url(f"/demo/inbox/?to={friend}"))
     visitor.get_by_role("link", name=friend).click()
-    visitor.frame_locator("iframe.mail-page").get_by_role("link", name="See your invitation").click()
+    click_in_mail(visitor, "See your invitation")
     expect(visitor).to_have_url(shop.url("/en/invitation/"))
     expect(visitor.get_by_role("heading", name="Sanne de Vries", level=1)).to_be_visible()
     expect(visitor.get_by_text("Come and see!")).to_be_visible()
