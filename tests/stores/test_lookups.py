@@ -51,3 +51,15 @@ def test_each_type_of_field_is_found_as_by_in():
     assert Suppression.objects.filter(address_hash__any_of={b"\x01" * 16, b"\x09" * 16}).count() == 1
     assert Suppression.objects.filter(website__any_of={websites[0].pk, websites[1].pk}).count() == 2
     assert not Website.objects.filter(pk__any_of=set()).exists()
+
+
+def test_what_a_query_finds_is_asked_for_first():
+    websites = [make.website() for _ in range(3)]
+    codes = Website.objects.filter(code__in=[websites[0].code, websites[2].code]).order_by("-pk")
+
+    assert list(Website.objects.filter(pk__any_of=codes.values("pk")[:1])) == [websites[2]]
+    assert set(Website.objects.filter(pk__any_of=codes.values("pk"), code__gt="")) == {
+        websites[0],
+        websites[2],
+    }
+    assert not Website.objects.filter(pk__any_of=codes.filter(code="none").values("pk")).exists()

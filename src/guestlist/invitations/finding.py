@@ -79,27 +79,29 @@ class Search:
             walk.go(parts.FIRST_STEP)
         if walk.is_done:
             return walk.page()
-        rows = self._few_by_address(order)
-        if rows is not None:
-            return sorting.cut(rows, order, start, backwards=backwards, size=size)
+        page = self._page_of_piece(order, start, backwards=backwards, size=size)
+        if page is not None:
+            return page
         few = self.few(GATHERED)
         if few is not None:
             return sorting.page(few, order, start, backwards=backwards, size=size)
         walk.go_on()
         return walk.page()
 
-    def _few_by_address(self, order: Order) -> list[Place] | None:
-        """Return all that match in order, where a piece of an address is all that is asked for, and few have it.
+    def _page_of_piece(self, order: Order, start: Place | None, *, backwards: bool, size: int) -> Page | None:
+        """Return the same page where a piece of an address is all that is asked for, and few have it.
 
         Where no sample tells how many have it, all of them would be sorted to learn that they are too many.
         """
-        if order.sort != Sort.EMAIL or self.websites is not None:
+        piece = self.piece
+        if piece is None or piece.about is None or piece.about > GATHERED:
             return None
-        if self.piece is None or self.piece.about is None:
+        if replace(self.chosen, email=None) or self.websites is not None:
             return None
-        if replace(self.chosen, email=None) or not selective.are_few(self.piece, GATHERED):
-            return None
-        return sorting.by_address(self.piece.addresses(), order, most=GATHERED)
+        addresses = piece.addresses()
+        return sorting.page_of_addresses(
+            addresses, order, start, most=GATHERED, backwards=backwards, size=size
+        )
 
     def beside(self, order: Order, place: Place) -> tuple[int | None, int | None]:
         """Return the ids before and after a place in the order; None at its ends, and where a page would not look either."""

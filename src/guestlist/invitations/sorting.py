@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import bisect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Value
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Concat
 
-from guestlist.invitations.models import InvitationAddress
+from guestlist.invitations.models import Invitation, InvitationAddress
 from guestlist.invitations.parts import Order, Place, Sort
 from guestlist.invitations.walking import Page
 
@@ -23,75 +24,109 @@ _PATHS = {Sort.EMAIL: "address__normalized", Sort.SENT: "sent_at", Sort.REGISTER
 
 def page(few: Few, order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
     """Return the page after a place in the order, or before it when going backwards; the first or last without one."""
-    return cut(_all_sorted(few, order), order, start, backwards=backwards, size=size)
+    return _cut(_sorted(few, order), order, start, backwards=backwards, size=size)
 
 
-def by_address(addresses: QuerySet[InvitationAddress], order: Order, *, most: int) -> list[Place] | None:
-    """Return all in the order of their addresses, by one question; None where there are more than so many."""
-    by, by_id = Concat(F("normalized"), Value("")), Coalesce("invitation", Value(0))
-    sign = "-" if order.descending else ""
-    ordered = addresses.annotate(by=by, by_id=by_id).order_by(f"{sign}by", f"{sign}by_id")
-    rows = list(ordered.values_list("normalized", "invitation")[: most + 1])
-    return None if len(rows) > most else [Place(0, value, pk) for value, pk in rows]
-
-
-def cut(rows: list[Place], order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
-    """Return the same page of rows that are in order."""
-    begin = _position(rows, start, order, backwards=backwards)
-    begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
-    shown = rows[begin:end]
-    return Page(
-        [one.pk for one in shown],
-        first=shown[0] if shown else None,
-        last=shown[-1] if shown else None,
-        has_before=begin > 0,
-        has_after=end < len(rows),
-        total=len(rows),
-    )
+def page_of_addresses(
+    addresses: QuerySet[InvitationAddress],
+    order: Order,
+    start: Place | None,
+    *,
+    most: int,
+    backwards: bool,
+    size: int,
+) -> Page | None:
+    """Return the same page of all that some addresses are of, by one question; None where they are more than so many."""
+    if order.sort in {Sort.ID, Sort.EMAIL}:
+        path = "normalized" if order.sort == Sort.EMAIL else None
+        rows = _in_order(addresses, order, path, "invitation", most + 1)
+    else:
+        found = Invitation.objects.filter(pk__any_of=addresses.values("invitation")[: most + 1])
+        rows = _in_order(found, order, _PATHS[order.sort])
+    return None if len(rows) > most else _cut(rows, order, start, backwards=backwards, size=size)
 
 
 def beside(few: Few, order: Order, place: Place) -> tuple[int | None, int | None]:
     """Return the ids before and after a place in the order; None at its ends."""
-    rows = _all_sorted(few, order)
+    rows = _sorted(few, order)
     end = _position(rows, place, order, backwards=True)
     begin = _position(rows, place, order, backwards=False)
     before = rows[end - 1].pk if end else None
     return before, rows[begin].pk if begin < len(rows) else None
 
 
-def _all_sorted(few: Few, order: Order) -> list[Place]:
+def _sorted(few: Few, order: Order) -> list[Place]:
     """Return all that match in order, by one question for all parts of the list."""
-    numbers = sorted(part.number for part in few.search.parts(order))
+    numbers = {part.number for part in few.search.parts(order)}
     if not (numbers and few.ids):
         return []
-    path = _PATHS.get(order.sort)
-    if path is None:
-        return [Place(0, None, pk) for pk in _by_id(few, order)]
-    sign = "-" if order.descending else ""
-    fenced = _fenced(few)
+    if order.sort == Sort.ID and few.all_match:
+        return [Place(0, None, pk) for pk in sorted(set(few.ids), reverse=order.descending)]
     if order.sort == Sort.EMAIL and few.all_match:
         # Each has a row there, and nothing else need be looked at.
-        path = "normalized"
         addresses = InvitationAddress.objects.filter(invitation__any_of=set(few.ids))
-        fenced = addresses.annotate(by_id=Coalesce("invitation", Value(0)))
-    by = Concat(F(path), Value("")) if order.sort == Sort.EMAIL else Coalesce(F(path), F(path))
-    ordered = fenced.annotate(by=by).order_by(f"{sign}by", f"{sign}by_id").values_list(path, "pk")
-    found: tuple[list[Place], list[Place]] = [], []
-    for value, pk in ordered:
-        found[0 if value else 1].append(Place(0 if value else 1, value, pk))
-    return [place for number in numbers for place in found[number]]
+        rows = _in_order(addresses, order, "normalized", "invitation")
+    else:
+        rows = _in_order(few.matching, order, _PATHS.get(order.sort))
+    return [place for place in rows if place.part in numbers]
 
 
-def _by_id(few: Few, order: Order) -> list[int]:
-    if few.all_match:
-        return sorted(set(few.ids), reverse=order.descending)
+def _in_order(
+    rows: QuerySet[Any], order: Order, path: str | None, key: str = "pk", most: int | None = None
+) -> list[Place]:
+    """Return rows in order, those without a value last; all without their values.
+
+    To send and to read thousands of values takes as long as to find them, and a page tells two of them.
+    """
     sign = "-" if order.descending else ""
-    return list(_fenced(few).order_by(f"{sign}by_id").values_list("pk", flat=True))
+    # By expressions that no index has: PostgreSQL would rather go along one and look each row up among the ids.
+    fenced = rows.annotate(by_id=Coalesce(key, Value(0)))
+    if path is None:
+        return [
+            Place(0, None, pk) for pk in fenced.order_by(f"{sign}by_id").values_list(key, flat=True)[:most]
+        ]
+    is_text = order.sort == Sort.EMAIL
+    by = Concat(F(path), Value("")) if is_text else Coalesce(F(path), F(path))
+    has_value = Q(**{f"{path}__gt": ""}) if is_text else Q(**{f"{path}__isnull": False})
+    part = Case(When(has_value, then=Value(0)), default=Value(1))
+    ordered = fenced.annotate(by=by, part=part).order_by(f"{sign}by", f"{sign}by_id")
+    found: tuple[list[Place], list[Place]] = [], []
+    for number, pk in ordered.values_list("part", key)[:most]:
+        found[number].append(Place(number, None, pk))
+    return found[0] + found[1]
 
 
-def _fenced(few: Few) -> Any:  # noqa: ANN401 - rows with one thing more
-    # Sorted by expressions that no index has: PostgreSQL would rather go along one and look each row up among the ids.
-    return few.matching.annotate(by_id=Coalesce("pk", Value(0)))
+def _valued(places: list[Place], order: Order) -> list[Place]:
+    """Return the same places with their values."""
+    asked = {place.pk for place in places if place.part == 0}
+    if order.sort == Sort.ID or not asked:
+        return places
+    rows: QuerySet[Any]
+    if order.sort == Sort.EMAIL:
+        rows, key, path = (
+            InvitationAddress.objects.filter(invitation__any_of=asked),
+            "invitation",
+            "normalized",
+        )
+    else:
+        rows, key, path = Invitation.objects.filter(pk__any_of=asked), "pk", _PATHS[order.sort]
+    known = dict(rows.order_by().values_list(key, path))
+    return [replace(place, value=known.get(place.pk)) for place in places]
+
+
+def _cut(rows: list[Place], order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
+    begin = _position(rows, start, order, backwards=backwards)
+    begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
+    shown = rows[begin:end]
+    ends = _valued([shown[0], shown[-1]], order) if shown else [None, None]
+    return Page(
+        [one.pk for one in shown],
+        first=ends[0],
+        last=ends[1],
+        has_before=begin > 0,
+        has_after=end < len(rows),
+        total=len(rows),
+    )
 
 
 def _position(rows: list[Place], start: Place | None, order: Order, *, backwards: bool) -> int:
@@ -99,10 +134,10 @@ def _position(rows: list[Place], start: Place | None, order: Order, *, backwards
     if start is None:
         return len(rows) if backwards else 0
     for number, one in enumerate(rows):
-        if one.pk == start.pk and one.part == start.part:
+        if one.pk == start.pk and one.part == start.part and _valued([one], order) == [start]:
             return number if backwards else number + 1
-    # The row has gone meanwhile.
-    beside = [one for one in rows if one.part == start.part]
+    # The row has gone meanwhile, or stands elsewhere.
+    beside = _valued([one for one in rows if one.part == start.part], order)
     before = sum(1 for one in rows if one.part < start.part)
     if order.descending:
         beside.reverse()

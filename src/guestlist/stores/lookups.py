@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Field, ForeignKey
 from django.db.models.lookups import In, Lookup
+from django.db.models.sql.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class AnyOf(Lookup):
     """``field__any_of={…}``: the field is one of a set of plain values, as its column has them.
 
-    A set, because Django goes through lists for expressions.
+    A set, because Django goes through lists for expressions. Or one of what a query finds: PostgreSQL asks that first, and
+    looks up each that it found, where ``__in`` leaves it to guess which of the two tables to begin with.
     """
 
     lookup_name = "any_of"
@@ -29,11 +31,16 @@ class AnyOf(Lookup):
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
         """Ask as `__in` does."""
+        if isinstance(self.rhs, Query):
+            return In(self.lhs, self.rhs).as_sql(compiler, connection)
         return In(self.lhs, list(self.rhs)).as_sql(compiler, connection)
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         """Ask with one array."""
         left, parameters = self.process_lhs(compiler, connection)
+        if isinstance(self.rhs, Query):
+            found, more = self.process_rhs(compiler, connection)
+            return f"{left} = ANY(ARRAY{found})", [*parameters, *more]
         field = self.lhs.output_field
         if isinstance(field, ForeignKey):
             field = field.target_field
