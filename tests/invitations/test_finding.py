@@ -301,7 +301,7 @@ def test_more_than_the_sample_told_of_are_found_as_others_are(shop, monkeypatch)
     order, search = Order(Sort.SENT), Search(Filter(email="two"), None, NOW)
     rows = expected(search, order)
     monkeypatch.setattr(finding, "GATHERED", len(rows) - 1)
-    monkeypatch.setattr(Search, "piece", replace(search.piece, about=1))
+    monkeypatch.setattr(Search, "piece", replace(search.piece or pieces.Piece(""), about=1))
 
     assert search.page(order, size=5).ids == rows[:5]
     assert search.page(order, size=5).total is None
