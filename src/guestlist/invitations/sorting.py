@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,7 @@ def _sorted(few: Few, order: Order) -> list[Place]:
 def _in_order(
     rows: QuerySet[Any], order: Order, path: str | None, key: str = "pk", most: int | None = None
 ) -> list[Place]:
-    """Return rows in order, those without a value last; all without their values.
+    """Return rows in order, those without a value last; those that have one without it.
 
     To send and to read thousands of values takes as long as to find them, and a page tells two of them.
     """
@@ -92,37 +91,38 @@ def _in_order(
     ordered = fenced.annotate(by=by, part=part).order_by(f"{sign}by", f"{sign}by_id")
     found: tuple[list[Place], list[Place]] = [], []
     for number, pk in ordered.values_list("part", key)[:most]:
-        found[number].append(Place(number, None, pk))
+        found[number].append(Place(number, "" if number and is_text else None, pk))
     return found[0] + found[1]
 
 
-def _valued(places: list[Place], order: Order) -> list[Place]:
-    """Return the same places with their values."""
+def _valued(places: list[Place], order: Order) -> list[Place | None]:
+    """Return the same places with their values; None for one that has lost its value meanwhile."""
     asked = {place.pk for place in places if place.part == 0}
     if order.sort == Sort.ID or not asked:
-        return places
+        return [*places]
     rows: QuerySet[Any]
+    key, path = "pk", _PATHS[order.sort]
     if order.sort == Sort.EMAIL:
-        rows, key, path = (
-            InvitationAddress.objects.filter(invitation__any_of=asked),
-            "invitation",
-            "normalized",
-        )
+        key, path = "invitation", "normalized"
+        rows = InvitationAddress.objects.filter(invitation__any_of=asked)
     else:
-        rows, key, path = Invitation.objects.filter(pk__any_of=asked), "pk", _PATHS[order.sort]
-    known = dict(rows.order_by().values_list(key, path))
-    return [replace(place, value=known.get(place.pk)) for place in places]
+        rows = Invitation.objects.filter(pk__any_of=asked)
+    known = {pk: value for pk, value in rows.order_by().values_list(key, path) if value}
+    return [
+        (replace(one, value=known[one.pk]) if one.pk in known else None) if one.part == 0 else one
+        for one in places
+    ]
 
 
 def _cut(rows: list[Place], order: Order, start: Place | None, *, backwards: bool, size: int) -> Page:
     begin = _position(rows, start, order, backwards=backwards)
     begin, end = (max(begin - size, 0), begin) if backwards else (begin, begin + size)
     shown = rows[begin:end]
-    ends = _valued([shown[0], shown[-1]], order) if shown else [None, None]
+    first, last = _valued([shown[0], shown[-1]], order) if shown else (None, None)
     return Page(
         [one.pk for one in shown],
-        first=ends[0],
-        last=ends[1],
+        first=first,
+        last=last,
         has_before=begin > 0,
         has_after=end < len(rows),
         total=len(rows),
@@ -133,15 +133,20 @@ def _position(rows: list[Place], start: Place | None, order: Order, *, backwards
     """Return before which row a page after this place begins; going backwards, before which one it ends."""
     if start is None:
         return len(rows) if backwards else 0
+    has_value = start.part == 0 and order.sort != Sort.ID
     for number, one in enumerate(rows):
-        if one.pk == start.pk and one.part == start.part and _valued([one], order) == [start]:
+        is_it = one.pk == start.pk and one.part == start.part
+        if is_it and (not has_value or _valued([one], order) == [start]):
             return number if backwards else number + 1
     # The row has gone meanwhile, or stands elsewhere.
     beside = _valued([one for one in rows if one.part == start.part], order)
-    before = sum(1 for one in rows if one.part < start.part)
-    if order.descending:
-        beside.reverse()
-    keys: list[Any] = [(one.value, one.pk) if one.value is not None else one.pk for one in beside]
-    key: Any = (start.value, start.pk) if start.value is not None else start.pk
-    within = bisect.bisect_left(keys, key)
-    return before + (len(beside) - within if order.descending else within)
+    values = {one.pk: one.value for one in beside if one is not None}
+    key: Any = (start.value, start.pk) if has_value else start.pk
+    for number, one in enumerate(rows):
+        if one.part == start.part and one.pk in values:
+            other: Any = (values[one.pk], one.pk) if has_value else one.pk
+            if (other < key) if order.descending else (other > key):
+                return number
+        if one.part > start.part:
+            return number
+    return len(rows)
