@@ -234,7 +234,7 @@ def test_row_that_goes_while_it_is_looked_for_leaves_the_rest_of_the_page(shop, 
     rows = expected(search, order)
     start = _place(rows[4], order)
 
-    def goes(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
+    def goes(execute, sql, params, many, context):
         answer = execute(sql, params, many, context)
         if "CASE WHEN" in sql and "ORDER BY" in sql:
             InvitationAddress.objects.filter(pk__in=[rows[4], rows[5]]).update(normalized="")
