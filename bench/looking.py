@@ -58,9 +58,10 @@ class Looking:
         from guestlist.invitations.finding import Search
 
         for query in queries(self.now):
-            search = Search(Filter.from_query(query), None, self.now)
+            chosen = Filter.from_query(query)
             name = " ".join(f"{key}={value}" for key, value in query.items()) or "all"
-            self._pages(name, search)
+            for reader, websites in readers():
+                self._pages(f"{name}{reader}", Search(chosen, websites, self.now))
         return {"pages": self.found, **self._deep(), **self._by_admin()}
 
     def _pages(self, name: str, search: Search) -> None:
@@ -143,6 +144,19 @@ class Looking:
         search = Search(Filter(), None, self.now)
         last = timed(lambda: _shown(search, Order(), {"backwards": True}))
         return {"admin": timed(by_admin), "ours": last}
+
+
+def readers() -> Iterator[tuple[str, frozenset[int] | None]]:
+    """Yield who looks, with the ids of the websites that they may see (None: all)."""
+    from guestlist.stores.models import Website
+
+    # The first is the largest, the last the smallest.
+    ids = list(Website.objects.order_by("pk").values_list("pk", flat=True))
+    largest, middle, smallest = ids[0], ids[len(ids) // 2], ids[-1]
+    yield "", None
+    yield " for staff of the largest website", frozenset([largest])
+    yield " for staff of two websites", frozenset([largest, middle])
+    yield " for staff of two small websites", frozenset([middle, smallest])
 
 
 def queries(now: datetime.datetime) -> Iterator[dict[str, str]]:

@@ -8,11 +8,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import escape
 
 from guestlist.backoffice.labels import KINDS
-from guestlist.customers.models import CustomerGroup, DefaultGroup, Grant, User
+from guestlist.customers.models import CustomerGroup, DefaultGroup, Grant, Role, User
 from guestlist.invitations.models import Invitation
 from guestlist.mail.models import Message, SenderIdentity
+from guestlist.stores.actors import OF_INVITATIONS
 from guestlist.stores.models import StoreView, Website
 from guestlist.worker import jobs
 from tests import make
@@ -445,6 +447,45 @@ def test_outbox_says_what_a_mail_is_and_leads_to_its_invitation(owner, view) -> 
         assert f'href="{there}"' in page
         assert "<time datetime=" in page
     assert owner.get("/staff/guestlist_mail/message/").context["title"] == "Outbox"
+
+
+@pytest.mark.parametrize(
+    ("permission", "path"),
+    [
+        ("configure", "/staff/configuration/invitations/"),
+        ("suppressions", "/staff/suppressed-addresses/"),
+        ("templates", "/staff/guestlist_mail/senderidentity/"),
+    ],
+)
+def test_one_permission_is_enough_for_its_page(client_of, view, other_view, permission, path) -> None:
+    user = make.user(is_staff=True)
+    role = Role.objects.create(code="one", name="One", permissions=[permission])
+    Grant.objects.create(user=user, website=view.website, role=role)
+    client = client_of(user)
+
+    page = client.get(path, follow=True)
+
+    assert page.status_code == 200
+    assert escape(view.website.name) in page.content.decode()
+    assert escape(other_view.website.name) not in page.content.decode()
+    assert client.get("/staff/invitations/").status_code == 403
+    assert client.get("/staff/").status_code == 200
+
+
+@pytest.mark.parametrize("permission", OF_INVITATIONS)
+def test_role_is_refused_when_it_does_what_it_cannot_see(owner, permission) -> None:
+    values = {"name": "Blind", "code": "blind", "permissions": [permission.value, "reports"]}
+
+    answer = owner.post("/staff/guestlist_customers/role/add/", values)
+
+    page = answer.content.decode()
+    assert f"Tick “See invitations” too: without it nobody can use “{permission.label}”." in page
+    assert 'value="Blind"' in page
+    assert not Role.objects.filter(code="blind").exists()
+    seeing = [*values["permissions"], "view"]
+    answer = owner.post("/staff/guestlist_customers/role/add/", values | {"permissions": seeing})
+    assert answer.status_code == 302
+    assert Role.objects.get(code="blind").permissions == seeing
 
 
 def test_every_kind_of_mail_has_words() -> None:

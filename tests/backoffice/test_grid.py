@@ -148,6 +148,7 @@ def test_filter_keeps_both_days_of_a_range_in_the_shops_zone(owner, view) -> Non
     [
         "status=gone", "website=x", "website=99999999999999999999", "sent_from=yesterday", "sent_to=9999-12-31",
         "delivery=q", "email=ab", "inviter=%00@x", "email=%00%00%00", "group=-1", "id=1.5",
+        "sent_from=2026-03-04&sent_to=2026-03-03", "registered_from=2026-03-04&registered_to=2025-03-04",
     ],
 )  # fmt: skip
 def test_filter_says_so_when_it_cannot_be_used(owner, several, query) -> None:
@@ -217,6 +218,7 @@ def short_looks(monkeypatch) -> None:
         ("FEW", 0),
         ("FIRST_STEP", 2),
         ("FURTHER_STEPS", ()),
+        ("FURTHER_STEPS_IN_SCOPE", ()),
         ("FURTHER_STEPS_ELSEWHERE", ()),
         ("FURTHER_STEPS_SCATTERED", ()),
     ):

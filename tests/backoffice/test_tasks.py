@@ -54,6 +54,7 @@ def test_all_that_match_are_offered_when_looking_stopped_before_any_was_found(
     monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", 1)
     monkeypatch.setattr(parts, "FURTHER_STEPS", (1,))
+    monkeypatch.setattr(parts, "FURTHER_STEPS_IN_SCOPE", (1,))
     monkeypatch.setattr(finding, "GATHERED", 1)
     make.staff_invitation(four[0].store_view, keep=True)
     query = "status=accepted"
@@ -143,6 +144,38 @@ def test_more_than_fit_a_request_become_a_task(owner, four, monkeypatch) -> None
     assert "Selected by hand" in page
 
 
+@pytest.mark.parametrize("action", ["discard", "send", "change_group"])
+def test_what_became_of_each_stays_when_a_selection_is_done_at_once(owner, four, other_view, action) -> None:
+    accepted = four[0].pk
+    ids = [*(one.pk for one in four), 10**12]
+    group = make.group("wholesale")
+
+    page = words(act(owner, action, ids, confirmed="1", group=str(group.pk)))
+
+    task = Task.objects.get()
+    assert (task.state, task.kind, task.total, task.done) == (TaskState.DONE, action, 5, 3)
+    code = "move_not_allowed" if action == "send" else "accepted"
+    assert task.skipped == {code: 1, "not_found": 1}
+    assert task.website == four[0].website
+    assert f'href="/staff/tasks/{task.pk}/">See what became of each</a>' in page
+    assert "3 of 5 invitations" in page
+    shown = words(owner.get(f"/staff/tasks/{task.pk}/?reason={code}"))
+    assert f"/staff/invitations/{accepted}/" in shown
+    assert "not yours, or gone" in words(owner.get(f"/staff/tasks/{task.pk}/?reason=not_found"))
+    assert f"/staff/tasks/{task.pk}/" in words(owner.get("/staff/tasks/"))
+
+
+def test_nothing_is_kept_when_none_of_a_selection_may_be_seen(manager, four, other_view) -> None:
+    foreign = make.staff_invitation(other_view)
+
+    page = words(act(manager, "discard", [foreign.pk], confirmed="1"))
+
+    assert str(mass.NothingSelected()) in page
+    assert not Task.objects.exists()
+    foreign.refresh_from_db()
+    assert foreign.is_open
+
+
 @pytest.mark.parametrize("query", ["status=nonsense", "id=99999999999999999999", "sent_from=1", "email=a"])
 def test_nothing_is_begun_when_the_filter_cannot_be_used(owner, four, query) -> None:
     answer = act(owner, "discard", all="1", back=query)
@@ -182,11 +215,12 @@ def test_group_is_asked_for_when_it_is_to_be_changed(owner, four, now) -> None:
     assert act(owner, "change_group", all="1", confirmed="1", group="x").status_code == 422
     page = words(act(owner, "change_group", all="1", confirmed="1", group=selected.CONFIGURED))
     assert "gets the group “As configured”" in page
-    press(owner, Task.objects.get(), "confirm")
+    task = Task.objects.get(state=TaskState.READY)
+    press(owner, task, "confirm")
     run(now)
     assert not Invitation.objects.filter(group=wholesale).exists()
     assert "3 of 4 invitations now have the group “As configured”" in words(
-        owner.get(f"/staff/tasks/{Task.objects.get().pk}/")
+        owner.get(f"/staff/tasks/{task.pk}/")
     )
 
 

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -336,17 +337,67 @@ def test_support_sees_one_website_and_cannot_send(shop, signed_in):
         assert answer is not None
         assert answer.status == 403
         expect(page.get_by_role("heading", name="You have no permission for this").first).to_be_visible()
-    # A row of the other website is not there at all.
-    mine = signed_in(shop, STAFF)
-    mine.goto(shop.url("/staff/invitations/"))
-    choice = mine.locator("select[name=website] option", has_text="De Zolder").get_attribute("value")
-    mine.goto(shop.url(f"/staff/invitations/?website={choice}"))
-    other = mine.locator("tbody tr").filter(has_text="De Zolder").first
-    address = column(mine, other, "ID").get_by_role("link").get_attribute("href")
-    assert address is not None
-    answer = page.goto(shop.url(address))
-    assert answer is not None
-    assert answer.status == 404
+
+
+def test_staff_of_one_website_try_the_addresses_of_the_other(either_shop, signed_in):
+    shop = either_shop
+    owner = signed_in(shop, STAFF)
+    owner.goto(shop.url("/staff/invitations/"))
+    website = owner.locator("select[name=website] option", has_text="De Zolder").get_attribute("value")
+    owner.goto(shop.url(f"/staff/invitations/?website={website}&status=not_sent"))
+    row = owner.locator("tbody tr").filter(has_text="De Zolder").first
+    invited = column(owner, row, "E-mail address").inner_text()
+    invitation = column(owner, row, "ID").get_by_role("link").get_attribute("href")
+    assert "@" in invited
+    assert invitation is not None
+    row.locator("input[name=id]").check()
+    owner.get_by_role("button", name="Change group of selected").click()
+    owner.locator("select[name=group]").select_option(label="Wholesale")
+    owner.get_by_role("button", name="Change the group of 1 invitation").click()
+    owner.get_by_role("link", name="See what became of each").click()
+    expect(owner.locator("#content")).to_contain_text("1 of 1 invitation now has the group “Wholesale”.")
+    task = urlsplit(owner.url).path
+
+    page = signed_in(shop, SUPPORT)
+    number = invitation.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+    for address in (
+        invitation,
+        f"/staff/invitations/{number}/discard/",
+        f"/staff/invitations/{number}/resend/",
+        task,
+        f"/staff/configuration/invitations/?website={website}",
+        f"/staff/invitations/export/?website={website}&format=csv",
+    ):
+        answer = page.goto(shop.url(address))
+        assert answer is not None
+        assert answer.status in {403, 404}, address
+        expect(page.get_by_role("heading").first).to_be_visible()
+        assert invited not in page.content(), address
+    for query in (f"website={website}", f"id={number}", f"email={invited}"):
+        page.goto(shop.url(f"/staff/invitations/?{query}"))
+        expect(page.get_by_text("No invitation matches.")).to_be_visible()
+        expect(page.locator("tbody tr")).to_have_count(0)
+        assert "De Zolder" not in page.content(), query
+    page.goto(shop.url("/staff/tasks/"))
+    expect(page.locator(f"a[href='{task}']")).to_have_count(0)
+
+
+def test_keys_open_the_filter_and_lead_to_adding(shop, signed_in):
+    page = signed_in(shop, STAFF)
+    page.goto(shop.url("/staff/invitations/"))
+    filters = page.locator("details.gl-filter").first
+    page.keyboard.press("f")
+    expect(filters).to_have_attribute("open", "")
+    # In a field the same keys are letters, also in one that is chosen from.
+    page.keyboard.press("c")
+    page.locator("select[name=status]").focus()
+    page.keyboard.press("c")
+    expect(filters).to_have_attribute("open", "")
+    page.locator("details.gl-filter summary").first.focus()
+    page.keyboard.press("f")
+    expect(filters).not_to_have_attribute("open", "")
+    page.keyboard.press("c")
+    page.wait_for_url("**/invitations/add/")
 
 
 def test_customer_gets_no_further_than_the_door_of_the_staff_site(shop, signed_in):

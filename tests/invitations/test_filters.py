@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestlist.invitations import actions as invitations
+from guestlist.invitations import filters
 from guestlist.invitations.filters import Filter, TooShortToSearch, UnusableFilter
 from guestlist.invitations.models import Invitation
 from guestlist.mail.kinds import Verdict
@@ -74,6 +75,16 @@ def test_value_is_refused_when_it_cannot_be_filtered_by(name: str, text: str) ->
 
     assert refused.value.data["field"] == name
     assert len(str(refused.value)) < 150
+
+
+@pytest.mark.parametrize("name", filters.RANGES)
+def test_range_is_refused_when_its_last_day_comes_before_its_first(name: str) -> None:
+    days = {f"{name}_from": "2026-03-04", f"{name}_to": "2026-03-03"}
+    with pytest.raises(filters.BackwardsRange, match="Exchange them") as refused:
+        Filter.from_query(days)
+
+    assert refused.value.data["field"] == f"{name}_to"
+    assert Filter.from_query(days | {f"{name}_to": "2026-03-04"})
 
 
 def test_search_is_refused_when_too_little_of_the_address_is_given() -> None:

@@ -117,6 +117,7 @@ def way(request, monkeypatch) -> str:
     monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", steps[0])
     monkeypatch.setattr(parts, "FURTHER_STEPS", steps[1])
+    monkeypatch.setattr(parts, "FURTHER_STEPS_IN_SCOPE", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_SCATTERED", steps[1])
     monkeypatch.setattr(finding, "GATHERED", gathered)

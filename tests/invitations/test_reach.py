@@ -201,6 +201,7 @@ def large(view, monkeypatch) -> tuple[Send, list[Invitation]]:
     monkeypatch.setattr(finding, "GATHERED", 0)
     monkeypatch.setattr(parts, "FIRST_STEP", 3)
     monkeypatch.setattr(parts, "FURTHER_STEPS", (5,))
+    monkeypatch.setattr(parts, "FURTHER_STEPS_IN_SCOPE", (5,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", (5,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_SCATTERED", (5,))
     return send, ones

@@ -25,29 +25,48 @@ SEES_PEOPLE = (Permission.REPORTS, Permission.VIEW)
 
 @dataclass
 class Staff:
-    """The staff member of a request, with the websites and store views that they may see."""
+    """The staff member of a request, with the websites and store views where they may do something."""
 
     actor: Actor
 
     @cached_property
-    def websites(self) -> list[Website]:
-        """The visible websites, by name."""
-        visible = Website.objects.visible_to(self.actor)
-        return list(visible.select_related("default_store_view").order_by("name", "pk"))
+    def _websites(self) -> list[Website]:
+        """Those where they may do anything at all, by name."""
+        rows = Website.objects.select_related("default_store_view").order_by("name", "pk")
+        named = self.actor.grants
+        return list(rows if None in named else rows.filter(pk__in=[pk for pk in named if pk is not None]))
 
     @cached_property
-    def store_views(self) -> list[StoreView]:
-        """The visible websites' store views, website by website, the default one first."""
-        defaults = {website.default_store_view_id for website in self.websites}
-        views = StoreView.objects.visible_to(self.actor).select_related("website")
+    def _store_views(self) -> list[StoreView]:
+        defaults = {website.default_store_view_id for website in self._websites}
+        views = StoreView.objects.filter(website__in=self._websites).select_related("website")
         return sorted(
             views, key=lambda view: (view.website.name, view.website_id, view.pk not in defaults, view.pk)
         )
 
+    def websites_for(self, permission: Permission) -> list[Website]:
+        """Return the websites where they have the permission, by name."""
+        return [one for one in self._websites if self.actor.may(permission, one.pk)]
+
+    def store_views_for(self, permission: Permission) -> list[StoreView]:
+        """Return the same websites' store views, website by website, the default one first."""
+        return [one for one in self._store_views if self.actor.may(permission, one.website_id)]
+
+    @property
+    def websites(self) -> list[Website]:
+        """The websites whose invitations they may see, by name."""
+        return self.websites_for(Permission.VIEW)
+
+    @property
+    def store_views(self) -> list[StoreView]:
+        """The same websites' store views, website by website, the default one first."""
+        return self.store_views_for(Permission.VIEW)
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone that their pages show times in: that of their first website's default store view."""
-        view = next((one.default_store_view for one in self.websites if one.default_store_view), None)
+        places = self.websites or self._websites
+        view = next((one.default_store_view for one in places if one.default_store_view), None)
         return ZoneInfo(view.time_zone) if view else _UTC
 
     def may(self, permission: Permission) -> bool:

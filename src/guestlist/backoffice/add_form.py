@@ -89,8 +89,7 @@ class AddForm(forms.Form):
         """Offer the store views where this staff member may add, and what goes with them."""
         super().__init__(data)
         self.staff, self.now = staff, now
-        may = staff.actor.may
-        self.views = {str(view.pk): view for view in staff.store_views if may(self.needed, view.website_id)}
+        self.views = {str(view.pk): view for view in staff.store_views_for(self.needed)}
         self.groups = {str(one.pk): one for one in CustomerGroup.objects.order_by("name", "pk")}
         self.occasions = {str(one.pk): one for one in _occasions(staff, now, self.needed)}
         names = Counter(view.name for view in self.views.values())

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 
+from guestlist.invitations.actions import mass
 from guestlist.mail import hours
 from guestlist.mail.config import Delivery
 from guestlist.stores import config
@@ -15,6 +16,7 @@ from guestlist.stores import config
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from guestlist.invitations.models import Task
     from guestlist.mail.models import Send
     from guestlist.stores.models import StoreView
 
@@ -56,12 +58,19 @@ def _when(hours: Collection[tuple[str, str] | None]) -> str:
 
 def linked(text: str, sends: Iterable[Send]) -> str:
     """Return what was done, with a link to each send that it became."""
-    links = format_html_join(
-        " ",
-        '<a class="gl-link" href="{}">{}</a>',
-        (
-            (reverse("admin:send", args=[one.pk]), _("See how send %(id)s goes") % {"id": one.pk})
-            for one in sends
-        ),
-    )
-    return format_html("{} {}", text, links) if links else text
+    return _with_links(text, _to_sends(one.pk for one in sends))
+
+
+def done(task: Task, text: str) -> str:
+    """Return what was done to few, with a link to what became of each, and to each send that it became."""
+    became = (reverse("admin:task", args=[task.pk]), _("See what became of each"))
+    return _with_links(text, [*_to_sends(sorted(task.settings.get(mass.SENDS, {}).values())), became])
+
+
+def _to_sends(ids: Iterable[int]) -> list[tuple[str, str]]:
+    return [(reverse("admin:send", args=[pk]), _("See how send %(id)s goes") % {"id": pk}) for pk in ids]
+
+
+def _with_links(text: str, links: Collection[tuple[str, str]]) -> str:
+    joined = format_html_join(" ", '<a class="gl-link" href="{}">{}</a>', links)
+    return format_html("{} {}", text, joined) if links else text

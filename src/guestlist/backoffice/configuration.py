@@ -165,12 +165,13 @@ def _open_views(views: list[StoreView]) -> set[int]:
 def _target(request: HttpRequest, staff: Staff) -> Website | StoreView | None:
     """Return the website or store view that the address names, None for the default scope.
 
-    :raises Http404: when it is none that this staff member may see.
+    :raises Http404: when it is none that this staff member may configure.
     """
     website, store_view = request.GET.get("website", ""), request.GET.get("store_view", "")
-    candidates: list[Any] = [one for one in staff.store_views if str(one.pk) == store_view]
+    views = staff.store_views_for(Permission.CONFIGURE)
+    candidates: list[Any] = [one for one in views if str(one.pk) == store_view]
     if not store_view:
-        candidates = [one for one in staff.websites if str(one.pk) == website]
+        candidates = [one for one in _websites(staff) if str(one.pk) == website]
     if not (website or store_view):
         return None
     if not candidates:
@@ -180,7 +181,7 @@ def _target(request: HttpRequest, staff: Staff) -> Website | StoreView | None:
 
 
 def _websites(staff: Staff) -> list[Website]:
-    return [one for one in staff.websites if staff.actor.may(Permission.CONFIGURE, one.pk)]
+    return staff.websites_for(Permission.CONFIGURE)
 
 
 def _scopes(staff: Staff, place: config.Place) -> list[dict[str, Any]]:
@@ -205,7 +206,7 @@ def _scopes(staff: Staff, place: config.Place) -> list[dict[str, Any]]:
                 "level": 3,
                 "is_current": place.store_view_id == view.pk,
             }
-            for view in staff.store_views
+            for view in staff.store_views_for(Permission.CONFIGURE)
             if view.website_id == website.pk
         ]
     return scopes
@@ -213,11 +214,12 @@ def _scopes(staff: Staff, place: config.Place) -> list[dict[str, Any]]:
 
 def _differing(staff: Staff) -> list[Website]:
     """Return the websites whose store views differ in who may register, though they share their accounts."""
-    resolved = config.resolve_each(Invitations, staff.store_views)
+    views = staff.store_views_for(Permission.CONFIGURE)
+    resolved = config.resolve_each(Invitations, views)
     values: dict[int, set[str]] = {}
-    for view in staff.store_views:
+    for view in views:
         values.setdefault(view.website_id, set()).add(resolved[view.pk].registration)
-    return [website for website in staff.websites if len(values.get(website.pk, ())) > 1]
+    return [website for website in _websites(staff) if len(values.get(website.pk, ())) > 1]
 
 
 def _shown(

@@ -19,7 +19,7 @@ from unfold.widgets import (
 from guestlist import addresses
 from guestlist.customers.models import Role, User
 from guestlist.stores import actions as stores
-from guestlist.stores.actors import Permission
+from guestlist.stores.actors import OF_INVITATIONS, Permission
 from guestlist.stores.models import StoreView
 
 LOGO_KINDS = ("png", "jpg", "jpeg", "gif", "webp")
@@ -156,6 +156,20 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at run 
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["name"] = str(self.instance)
+
+    def clean_permissions(self) -> list[str]:
+        """Refuse what nobody can do who does not see the invitations that it is done to."""
+        chosen: list[str] = self.cleaned_data["permissions"]
+        if Permission.VIEW not in chosen and (blind := [one for one in OF_INVITATIONS if one in chosen]):
+            raise forms.ValidationError(
+                _("Tick “%(view)s” too: without it nobody can use %(others)s."),
+                code="blind",
+                params={
+                    "view": Permission.VIEW.label,
+                    "others": ", ".join(f"“{one.label}”" for one in blind),
+                },
+            )
+        return chosen
 
     def clean_name(self) -> str:
         """Keep the stored name of a ready-made role while nobody gives it another."""

@@ -61,9 +61,7 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= {
             "recent": recent.recent(staff.store_views, now=now),
             "statuses": _statuses(staff, now),
-            "mail": mail_now.of(
-                staff, [one for one in staff.websites if staff.actor.may(Permission.VIEW, one.pk)], now=now
-            ),
+            "mail": mail_now.of(staff, staff.websites, now=now),
             "tasks": tasks.needing(staff, most=_TASKS),
             "sends": sends.open_ones(staff, now, most=_SENDS),
             "newest": list(newest[:_NEWEST]),
@@ -73,13 +71,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _missing(staff: Staff) -> list[dict[str, str]]:
     """Return what the shops still lack before they can be used, each with the page that makes it."""
-    mine = [one for one in staff.websites if staff.actor.may(Permission.CONFIGURE, one.pk)]
-    views = [one for one in staff.store_views if one.website in mine]
+    mine, views = staff.websites_for(Permission.CONFIGURE), staff.store_views_for(Permission.CONFIGURE)
     general = SenderIdentity.objects.filter(website__in=mine, code=SenderIdentity.Code.GENERAL)
     mailing = set(general.values_list("website", flat=True))
     grouped = set(DefaultGroup.objects.filter(store_view__in=views).values_list("store_view", flat=True))
     answering = {view.website_id for view in views}
-    wanted = [] if staff.websites else [("stores_website", _("There is no website yet."), "")]
+    wanted = [] if mine else [("stores_website", _("There is no website yet."), "")]
     wanted += [
         ("stores_storeview", _("“%(name)s” has no store view yet, so it has no pages."), one.name)
         for one in mine

@@ -1,6 +1,7 @@
 """What is done to the selected rows of the grid, or to all that match: asked first, then counted.
 
-A selection that fits a request is done in it; all others become a task, whose page asks and tells how it goes.
+A selection that fits a request is done in it; all others wait for a worker, and their task's page asks and tells how it
+goes. What became of each stays on the page of the task in either case.
 """
 
 from __future__ import annotations
@@ -15,29 +16,25 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from guestlist.backoffice import access, announcing, detail, listing, paging
 from guestlist.backoffice.labels import REASONS
+from guestlist.backoffice.task_pages import PAGES
 from guestlist.customers.models import CustomerGroup
 from guestlist.invitations import actions
 from guestlist.invitations.actions import mass
-from guestlist.invitations.config import Invitations
 from guestlist.invitations.filters import Filter
 from guestlist.invitations.lifecycle import Status
 from guestlist.invitations.models import NEEDED, WAITING, Invitation, TaskKind
-from guestlist.mail.config import Delivery
 from guestlist.refusal import Refusal
-from guestlist.stores import config
 from guestlist.stores.actors import Permission
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable
 
     from guestlist.backoffice.access import Staff
-    from guestlist.mail.models import Send
 
 MOST = 1000
 """Most rows that are done in a request."""
@@ -222,47 +219,11 @@ def _why_not(invitation: Invitation, staff: Staff, action: str) -> str:
 
 
 def _do(request: HttpRequest, staff: Staff, wish: Wish) -> None:
-    now, count = timezone.now(), len(wish.ids)
-    sends: list[Send] = []
-    tally: actions.Tally | actions.Sent
-    if wish.action == "discard":
-        tally = actions.discard_many(ids=wish.ids, actor=staff.actor, now=now)
-        said = ngettext(
-            "%(done)s of %(count)s invitation discarded%(rest)s.",
-            "%(done)s of %(count)s invitations discarded%(rest)s.",
-            count,
-        )
-    elif wish.action == "change_group":
-        tally = mass.change_group(ids=wish.ids, group=wish.chosen_group(), actor=staff.actor, now=now)
-        said = ngettext(
-            "%(done)s of %(count)s invitation now has the group “%(group)s”%(rest)s.",
-            "%(done)s of %(count)s invitations now have the group “%(group)s”%(rest)s.",
-            count,
-        )
-    else:
-        tally = sent = _send(staff, wish.ids, now)
-        sends = sent.sends
-        said = ngettext(
-            "%(done)s of %(count)s invitation on its way%(rest)s.",
-            "%(done)s of %(count)s invitations on their way%(rest)s.",
-            count,
-        )
-    rest = "".join(f", {one}" for one in _said(tally.skipped))
-    level = messages.SUCCESS if tally.done == count else messages.WARNING
-    values = {"done": tally.done, "count": count, "rest": rest}
-    if wish.action == "change_group":
-        values["group"] = str(wish.chosen_group() or _("As configured"))
-    messages.add_message(request, level, announcing.linked(said % values, sends))
-
-
-def _send(staff: Staff, ids: list[int], now: datetime.datetime) -> actions.Sent:
-    return actions.send_many(
-        ids=ids,
-        actor=staff.actor,
-        configs=config.resolve_each(Invitations, staff.store_views),
-        deliveries=config.resolve_each(Delivery, staff.store_views),
-        now=now,
+    task = mass.at_once(
+        kind=wish.kind, ids=wish.ids, group=wish.chosen_group(), actor=staff.actor, now=timezone.now()
     )
+    level = messages.SUCCESS if task.done == task.total else messages.WARNING
+    messages.add_message(request, level, announcing.done(task, PAGES[wish.kind].outcome(task)))
 
 
 def _said(left: Counter[str]) -> list[str]:

@@ -185,10 +185,10 @@ def _found(staff: Staff, address: str, where: str = "", form: LiftForm | None = 
 
 
 def _own_pages(staff: Staff, suppression: Suppression) -> list[OwnPage]:
-    """Return the pages where the person lifts it, in each language: at the website, or at those this staff member sees."""
+    """Return the pages where the person lifts it, in each language: at the website, or where this staff member may."""
     return [
         OwnPage(view, view.url("/mail-me-again/"))
-        for view in staff.store_views
+        for view in staff.store_views_for(Permission.SUPPRESSIONS)
         if suppression.website_id in {None, view.website_id}
     ]
 
@@ -207,7 +207,7 @@ def _website(staff: Staff, where: str) -> Website | None:
 
 
 def _websites(staff: Staff) -> list[Website]:
-    return [one for one in staff.websites if staff.actor.may(Permission.SUPPRESSIONS, one.pk)]
+    return staff.websites_for(Permission.SUPPRESSIONS)
 
 
 def _page(

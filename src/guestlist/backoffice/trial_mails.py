@@ -37,8 +37,7 @@ class Offer:
 def offered_to(request: HttpRequest) -> Offer:
     """Return what the signed-in staff member may send themselves."""
     staff = access.of(request)
-    views = [view for view in staff.store_views if staff.actor.may(Permission.TEMPLATES, view.website_id)]
-    return Offer(getattr(request.user, "email", ""), views)
+    return Offer(getattr(request.user, "email", ""), staff.store_views_for(Permission.TEMPLATES))
 
 
 @require_POST

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from guestlist.invitations.models import Invitation
 
+RANGES = ("sent", "registered")
+"""The fields that have a first and a last day, ``…_from`` and ``…_to``."""
 EXPIRED = "expired"
 NONE = "none"
 """In place of an id: those that have none (no inviter, no occasion, the group as configured)."""
@@ -47,6 +49,13 @@ class TooShortToSearch(UnusableFilter):
 
     code = "too_short_to_search"
     message = _("Enter at least three characters of the address.")
+
+
+class BackwardsRange(UnusableFilter):
+    """The last day of a range comes before its first."""
+
+    code = "backwards_range"
+    message = _("The last day comes before the first. Exchange them, or choose another day.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,12 @@ class Filter:
         """
         texts = {one.name: str(query.get(one.name) or "").strip() for one in fields(cls)}
         read: dict[str, Any] = {name: _READERS[name](name, text) for name, text in texts.items() if text}
-        return cls(**read)
+        chosen = cls(**read)
+        for name in RANGES:
+            first, last = getattr(chosen, f"{name}_from"), getattr(chosen, f"{name}_to")
+            if first is not None and last is not None and last < first:
+                raise BackwardsRange(field=f"{name}_to", value=last.isoformat())
+        return chosen
 
     def as_query(self) -> dict[str, str]:
         """Return the parameters of an address that :meth:`from_query` reads this filter from."""

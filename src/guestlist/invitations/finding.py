@@ -258,9 +258,15 @@ class Search:
         # By the ids of the table that is looked at first: PostgreSQL does not carry a range over to another table's.
         by_address = self.chosen.email is not None and not scope
         path_key = "address__invitation" if by_address else "pk"
-        is_of_send = self._reach is not None
+        is_of_some = self.chosen.email is not None and self.websites is not None and not scope
         return Part(
-            number, index, rows, path_key=path_key, by_id=not scope, within=within, is_of_send=is_of_send
+            number,
+            index,
+            rows,
+            path_key=path_key,
+            by_id=not scope,
+            within=within,
+            is_looked_up=is_of_some or self._reach is not None,
         )
 
     def _scope(self) -> dict[str, Any]:

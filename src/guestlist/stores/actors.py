@@ -43,6 +43,18 @@ class Permission(models.TextChoices):
     REPORTS = "reports", _("See reports")
 
 
+OF_INVITATIONS = (
+    Permission.ADD,
+    Permission.IMPORT,
+    Permission.SEND,
+    Permission.RESEND,
+    Permission.DISCARD,
+    Permission.RELEASE,
+    Permission.EXPORT,
+)
+"""What is done to invitations, which only those can do who see them."""
+
+
 class NotPermitted(Refusal):
     """The actor lacks the permission for this website."""
 

@@ -1,4 +1,7 @@
-"""What is done to many invitations in the background: to all that match a filter, or to more than a request takes."""
+"""What is done to many invitations: to all that match a filter, or to those selected; as a task that tells of each row.
+
+More than a request takes, and all that match, are done in the background.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers.models import CustomerGroup, User
 from guestlist.invitations import finding, parts
-from guestlist.invitations.actions import batches, moves, snapshots, tasks
+from guestlist.invitations.actions import batches, closing, moves, snapshots, tasks
+from guestlist.invitations.actions.batches import Sent
 from guestlist.invitations.actions.moves import Tally
 from guestlist.invitations.actions.snapshots import Snapshot
 from guestlist.invitations.config import Invitations
@@ -80,7 +84,7 @@ def open_for(
     if chosen is not None:
         extra |= snapshots.settings_of(chosen, now=now)
     else:
-        extra[IDS] = hashlib.sha256(repr(sorted(set(ids))).encode()).hexdigest()
+        extra[IDS] = _told_apart(ids)
     if (same := _asked_before(kind, extra, actor, now)) is not None:
         return same
     task = tasks.open_task(
@@ -105,6 +109,56 @@ def open_for(
     task.state, task.cursor = TaskState.READY, 0
     task.save()
     return task
+
+
+@transaction.atomic
+def at_once(
+    *,
+    kind: TaskKind,
+    ids: Collection[int],
+    group: CustomerGroup | None = None,
+    actor: Actor,
+    now: datetime.datetime,
+) -> Task:
+    """Do it to as few as a request takes, and keep what became of each as a task that is over.
+
+    :raises NotPermitted: when the actor may do this nowhere.
+    :raises NothingSelected: when none of them is there any more, or may be seen.
+    """
+    if not Invitation.objects.visible_to(actor).filter(pk__any_of=set(ids)).exists():
+        raise NothingSelected
+    task = tasks.open_task(kind=kind, settings={IDS: _told_apart(ids)}, actor=actor, now=now)
+    tally: Tally | Sent
+    if kind == TaskKind.DISCARD:
+        tally = closing.discard_many(ids=ids, actor=actor, now=now)
+    elif kind == TaskKind.CHANGE_GROUP:
+        tally = change_group(ids=ids, group=group, actor=actor, now=now)
+        task.settings[GROUP] = group.pk if group else None
+    else:
+        tally = sent = _send(ids, actor, now)
+        task.settings[SENDS] = {str(one.store_view_id): one.pk for one in sent.sends}
+    tasks.keep(task, set(ids), done=tally.done, left=tally.left, now=now)
+    return task
+
+
+def _send(ids: Collection[int], actor: Actor, now: datetime.datetime) -> Sent:
+    views = _store_views(ids)
+    return batches.send_many(
+        ids=ids,
+        actor=actor,
+        configs=config.resolve_each(Invitations, views),
+        deliveries=config.resolve_each(Delivery, views),
+        now=now,
+    )
+
+
+def _store_views(ids: Collection[int]) -> list[StoreView]:
+    of_these = Invitation.objects.filter(pk__any_of=set(ids)).values("store_view")
+    return list(StoreView.objects.select_related("website").filter(pk__in=of_these))
+
+
+def _told_apart(ids: Collection[int]) -> str:
+    return hashlib.sha256(repr(sorted(set(ids))).encode()).hexdigest()
 
 
 def _asked_before(
@@ -214,11 +268,7 @@ class Sending(_OfRows):
     def _do(
         self, task: Task, ids: Sequence[int], actor: Actor, now: datetime.datetime
     ) -> tuple[int, dict[int, str]]:
-        views = list(
-            StoreView.objects.select_related("website").filter(
-                pk__in=Invitation.objects.filter(pk__any_of=set(ids)).values("store_view")
-            )
-        )
+        views = _store_views(ids)
         begun: dict[str, int] = task.settings.get(SENDS, {})
         sends = Send.objects.in_bulk(begun.values())
         sent = batches.send_many(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from guestlist.customers import grants
 from guestlist.invitations.actions import attempts
-from guestlist.invitations.models import NEEDED, Task, TaskKind, TaskRow, TaskState
+from guestlist.invitations.models import NEEDED, Invitation, Task, TaskKind, TaskRow, TaskState
 from guestlist.refusal import Refusal
 from guestlist.stores.actors import SYSTEM, Actor, ActorKind, NotPermitted
 
@@ -270,6 +271,27 @@ def skip(task: Task, reasons: Mapping[int, str]) -> None:
     for reason, ids in by_reason.items():
         TaskRow.objects.filter(task=task, invitation__any_of=set(ids)).update(reason=reason)
         task.skipped[reason] = task.skipped.get(reason, 0) + len(ids)
+
+
+def keep(
+    task: Task, ids: Collection[int], *, done: int, left: Mapping[int, str], now: datetime.datetime
+) -> None:
+    """Write down what became of each of a task that was done at once; ``left`` says by id why those were not done.
+
+    It is of a website where all are of that one, so that whoever may do the same there sees it.
+    """
+    TaskRow.objects.bulk_create(
+        TaskRow(task=task, invitation_id=pk, reason=left.get(pk, "")) for pk in sorted(ids)
+    )
+    websites = list(
+        Invitation.objects.filter(pk__any_of=ids).values_list("website", flat=True).distinct()[:2]
+    )
+    task.website_id = websites[0] if len(websites) == 1 else None
+    task.state, task.cursor = TaskState.DONE, max(ids, default=0)
+    task.total, task.done, task.skipped = len(ids), done, dict(Counter(left.values()))
+    task.confirmed_at = task.going_since = task.touched_at = task.ended_at = now
+    task.save()
+    log.info("task done id=%s done=%s skipped=%s", task.pk, task.done, task.skipped)
 
 
 def may_switch(task: Task, actor: Actor) -> bool:

@@ -38,6 +38,18 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
+// The keys that the list of shortcuts (Shift and ?) names for lists; not while somebody types or chooses in a field.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]")) return;
+  const pressed = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === event.key);
+  if (!pressed) return;
+  event.preventDefault();
+  pressed.click();
+  const opened = pressed.closest("details");
+  if (opened) (opened.open ? opened.querySelector("input:not([type=hidden]), select") : pressed).focus();
+});
+
 function closeChoices(isDone) {
   document.querySelectorAll("details.gl-choices[open]").forEach((open) => isDone(open) && open.removeAttribute("open"));
 }
