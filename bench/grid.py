@@ -151,8 +151,8 @@ def _judge(report: Report, looked: dict[str, Any], name: str) -> None:
     slowest = sorted(pages, key=lambda one: -one["ms"])[:_SHOWN]
     report.note("Slowest: " + "; ".join(f"{_named(one)} {one['ms']:.0f} ms" for one in slowest) + ".")
     if stopped:
-        kinds = sorted({f"{one['filter']}, sorted by {one['sort'].lstrip('-')}" for one in stopped})
-        report.note(f"Stopped before a page was full: {'; '.join(kinds)}.")
+        kinds = sorted({one["filter"] for one in stopped if " for staff" not in one["filter"]})
+        report.note(f"Stopped before a page was full, for the owner and in some order: {'; '.join(kinds)}.")
 
 
 def _named(page: dict[str, Any]) -> str:

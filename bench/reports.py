@@ -80,6 +80,16 @@ def _look(report: Report, shop: Shop, where: str, *, is_large: bool) -> None:
     found = json.loads(call(command, seconds=filled.SECONDS, env=shop.environment()))
     report.add(f"{where.lower()}_folded", "… figures that waited to be folded", found["folded"], "")
     judge(report, found["reports"], where.lower(), is_large=is_large)
+    report.add(
+        f"{where.lower()}_recount_s", "counting every figure from the history", found["recount_s"], "s"
+    )
+    report.add(
+        f"{where.lower()}_differing",
+        "figures that differ from the history",
+        found["differing"],
+        "figures",
+        goal=Goal(at_most=0),
+    )
 
 
 def judge(report: Report, found: list[dict[str, Any]], name: str, *, is_large: bool) -> None:

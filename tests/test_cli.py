@@ -328,6 +328,9 @@ def test_report_names_who_invited_and_who_was_invited(invited, capsysbinary):
     assert {row["sent_on"] for row in people} == {"2026-05-03"}
     assert [line.split(",")[-2:] for line in printed("--csv").splitlines()[1:]] == [["2", "1"]] * 2
     assert len(printed("--people").splitlines()) == 3
+    assert told["total"] == {"sent": 2, "accepted": 1}
+    assert "total" not in json.loads(printed("--json", "--people"))
+    assert printed().splitlines()[-1].split("\t") == ["Total", "", "", "", "", "2", "1"]
     assert json.loads(printed("--website", "beta", "--json"))["rows"] == []
 
 
@@ -349,6 +352,28 @@ def test_funnel_is_printed_for_programs_people_and_spreadsheets(invited, capsysb
 
     assert cli.main(["report", "funnel", *days, "--by", "month"]) == 1
     assert b"inviter, occasion, send" in capsysbinary.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("report", "option"),
+    [
+        ("customers", "--by-event"),
+        ("customers", "--skip-empty"),
+        ("funnel", "--own-view"),
+        ("funnel", "--reasons"),
+        ("conversions", "--reasons"),
+        ("invitations", "--own-view"),
+        ("invitations", "--people"),
+        ("chain", "--people"),
+        ("chain", "--csv"),
+    ],
+)
+def test_report_refuses_an_option_that_it_does_not_have(report, option, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["report", report, option, *(["--customer", "1"] if report == "chain" else [])])
+
+    assert ended.value.code == 2
+    assert f"{option} is no option of the report {report}" in capsys.readouterr().err
 
 
 @pytest.mark.django_db

@@ -113,7 +113,6 @@ def test_order_is_recorded_once_when_the_button_is_pressed_twice(shop, sign_in):
     client.post("/cart/change/", {"product": "mok-duinen", "add": "2"})
     once, before = _once(client), Order.objects.count()
     first = client.post("/checkout/", {"once": once})
-    client.post("/cart/change/", {"product": "mok-duinen", "add": "2"})
     second = client.post("/checkout/", {"once": once})
     assert first.headers["Location"] == second.headers["Location"]
     assert Order.objects.count() == before + 1
@@ -122,6 +121,25 @@ def test_order_is_recorded_once_when_the_button_is_pressed_twice(shop, sign_in):
     assert OrderLine.objects.get(order=order).quantity == 2
     thanks = client.get(first.headers["Location"]).content.decode()
     assert "/account/invitations/send/" in thanks
+
+
+@pytest.mark.parametrize("product", ["mok-duinen", "theepot-ijssel"])
+def test_old_page_orders_nothing_more_and_leaves_the_cart(shop, sign_in, product):
+    client = sign_in("customer@example.com")
+    client.post("/cart/change/", {"product": "mok-duinen", "add": "1"})
+    once = _once(client)
+    client.post("/checkout/", {"once": once})
+    before = Order.objects.count()
+    client.post("/cart/change/", {"product": product, "add": "1"})
+
+    answer = client.post("/checkout/", {"once": once}, follow=True)
+
+    assert answer.redirect_chain == [("/checkout/", 302)]
+    assert "Deze pagina was verouderd." in answer.content.decode()
+    assert Order.objects.count() == before
+    client.post("/checkout/", {"once": _once(client)})
+    assert Order.objects.count() == before + 1
+    assert OrderLine.objects.get(order=Order.objects.latest("pk")).product == product
 
 
 def test_order_is_refused_when_the_page_is_out_of_date(shop, sign_in):

@@ -317,7 +317,7 @@ def test_nothing_counts_when_it_is_refused() -> None:
     refused: list[Callable[[], object]] = [
         lambda: make.order(customer, number="1001", total=1, now=make.NOW + DAY),
         lambda: make.refund(order, 1251),
-        lambda: make.refund(order, 0),
+        lambda: make.refund(order, -1),
         lambda: make.order(customer, placed_at=make.NOW + 9 * DAY, now=make.NOW),
         lambda: make.order(customer, currency="ABC"),
     ]
@@ -327,6 +327,17 @@ def test_nothing_counts_when_it_is_refused() -> None:
     make.order(customer, number="1001", now=make.NOW + 2 * DAY)
 
     assert (InvitationEvent.objects.count(), told()) == (events, before)
+
+
+def test_order_that_cost_nothing_is_a_purchase() -> None:
+    _one, customer = joined()
+    order = make.order(customer, total=0, now=make.NOW + DAY)
+
+    assert told() == {"orders": 1, "purchased": 1, "purchased_in_view": 1}
+    assert agrees()
+    make.cancel(order, now=make.NOW + 2 * DAY)
+    assert told() == {"orders_cancelled": 1}
+    assert agrees()
 
 
 def test_order_takes_the_same_queries_when_there_are_fifty_before() -> None:
@@ -378,10 +389,10 @@ def test_recount_tells_of_every_figure_that_differs() -> None:
 
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("order"), st.integers(0, 2), st.integers(-5, 72), st.integers(1, 900)),
-        st.tuples(st.just("order_elsewhere"), st.integers(0, 2), st.integers(-5, 72), st.integers(1, 900)),
+        st.tuples(st.just("order"), st.integers(0, 2), st.integers(-5, 72), st.integers(0, 900)),
+        st.tuples(st.just("order_elsewhere"), st.integers(0, 2), st.integers(-5, 72), st.integers(0, 900)),
         st.tuples(st.just("cancel"), st.integers(0, 9)),
-        st.tuples(st.just("refund"), st.integers(0, 9), st.integers(1, 900)),
+        st.tuples(st.just("refund"), st.integers(0, 9), st.integers(0, 900)),
         st.tuples(st.just("accept"), st.integers(0, 2)),
         st.tuples(st.just("discard"), st.integers(0, 9)),
         st.tuples(st.just("wait"), st.integers(1, 50)),

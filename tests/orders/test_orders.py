@@ -85,7 +85,6 @@ def test_number_is_free_when_another_website_uses_it() -> None:
         ({"number": "1" * 65}, "malformed_order_number"),
         ({"number": "1\x00"}, "malformed_order_number"),
         ({"number": "1\u202e2"}, "malformed_order_number"),
-        ({"total": 0}, "amount_out_of_range"),
         ({"total": -1}, "amount_out_of_range"),
         ({"total": money.MOST + 1}, "amount_out_of_range"),
         ({"currency": "eur"}, "unknown_currency"),
@@ -183,7 +182,6 @@ def test_money_goes_back_only_once_when_an_order_is_canceled_and_refunded() -> N
     ("refunded", "values", "code"),
     [
         (1251, {}, "refund_too_large"),
-        (0, {}, "amount_out_of_range"),
         (-5, {}, "amount_out_of_range"),
         (5, {"currency": "USD"}, "other_currency"),
         (5, {"number": "1002"}, "unknown_order"),
@@ -200,6 +198,23 @@ def test_refund_is_refused_when_it_cannot_be(refunded: int, values: dict[str, An
     assert str(refused.value)
     order.refresh_from_db()
     assert order.refunded == 0
+
+
+def test_order_that_cost_nothing_is_one() -> None:
+    told = place(make.customer(), total=0)
+
+    assert (told.is_new, told.order.total) == (True, 0)
+    assert not place(told.order.customer, total=0).is_new
+    assert cancel(told.order).is_new
+
+
+def test_nothing_is_refunded_when_a_shop_tells_so() -> None:
+    order = place(make.customer()).order
+
+    assert not refund(order, 0).is_new
+    refund(order, 250)
+    with pytest.raises(orders.RefundLowered):
+        refund(order, 0)
 
 
 def test_order_is_unknown_when_it_is_anothers() -> None:

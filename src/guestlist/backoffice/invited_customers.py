@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -20,6 +20,7 @@ from guestlist.backoffice.report_form import PeopleForm
 from guestlist.invitations import exports
 from guestlist.reports import people, wording
 from guestlist.reports.customers import Inviter
+from guestlist.reports.periods import Span
 from guestlist.reports.questions import Question, Unanswerable
 from guestlist.stores.actors import Permission
 from guestlist.stores.models import StoreView
@@ -150,7 +151,7 @@ def _row(listed: People, row: Inviter | Invitee) -> dict[str, Any]:
         one = row.invitation
         cells[0]["url"] = reverse("admin:invitation", args=[one.pk])
         cells[1] = {"text": one.address.typed or _("no address"), "url": cells[0]["url"]}
-        cells[3]["text"] = formats.date_format(one.sent_day, "j M Y") if one.sent_day else ""
+        cells[3]["text"] = wording.days(Span(one.sent_day, one.sent_day)) if one.sent_day else ""
         cells[2]["url"] = _invited_by(one.inviter_id) if one.inviter_id else ""
     return {"period": wording.period(listed.question.period, row.span), "cells": cells}
 

@@ -85,6 +85,7 @@ def _shown(
             }
             for one in top.inviters
         ],
+        "newest_known": charts.number(estimates.NEWEST),
         "newest": "" if top.is_whole else charts.number(of_today.NEWEST),
     }
 

@@ -172,7 +172,9 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
     report.add_argument("--website", default="", metavar="CODE", help="only of this website")
     report.add_argument("--store-view", default="", metavar="CODE", help="only sent from this store view")
     report.add_argument(
-        "--by-event", action="store_true", help="count each event on its own date, not on that of sending"
+        "--by-event",
+        action="store_true",
+        help="invitations, conversions: count each event on its own date, not on that of sending",
     )
     report.add_argument(
         "--reasons", action="store_true", help="invitations: tell apart why they were discarded"
@@ -183,7 +185,9 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
         help="conversions: only orders in the store view that the invitation is from make a buyer",
     )
     report.add_argument(
-        "--skip-empty", action="store_true", help="leave out periods in which nothing happened"
+        "--skip-empty",
+        action="store_true",
+        help="invitations, conversions: leave out periods in which nothing happened",
     )
     _add_chain(report)
     report.add_argument(
@@ -206,24 +210,30 @@ def add_report(commands: Commands, *, set_up: Callable[[], None]) -> None:
     report.set_defaults(run=run, takes_rest=False)
 
 
-_OF_CHAIN = {"customer": "--customer", "depth": "--depth"}
-_OF_FIGURES = {
-    "first": "--from",
-    "last": "--to",
-    "by": "--by",
-    "store_view": "--store-view",
-    "by_event": "--by-event",
-    "reasons": "--reasons",
-    "own_view": "--own-view",
-    "skip_empty": "--skip-empty",
-    "csv": "--csv",
+_ONLY_OF = {
+    "first": "invitations conversions customers funnel",
+    "last": "invitations conversions customers funnel",
+    "by": "invitations conversions customers funnel",
+    "store_view": "invitations conversions customers funnel",
+    "csv": "invitations conversions customers funnel",
+    "by_event": "invitations conversions",
+    "skip_empty": "invitations conversions",
+    "reasons": "invitations",
+    "own_view": "conversions",
+    "people": "customers",
+    "customer": "chain",
+    "depth": "chain",
 }
+"""Which reports have an option that others do not."""
+_CALLED = {"first": "--from", "last": "--to"}
 
 
 def _misplaced(options: argparse.Namespace) -> str:
     """Return an option that the report does not have; nothing where there is none."""
-    others = _OF_FIGURES if options.report == "chain" else _OF_CHAIN
-    return next((option for name, option in others.items() if getattr(options, name)), "")
+    for name, reports in _ONLY_OF.items():
+        if getattr(options, name) and options.report not in reports.split():
+            return _CALLED.get(name) or f"--{name.replace('_', '-')}"
+    return ""
 
 
 def _add_chain(report: argparse.ArgumentParser) -> None:

@@ -17,11 +17,15 @@ from django.views.decorators.http import require_POST, require_safe
 from guestlist.demo import buying, catalog, visit
 from guestlist.demo import cart as carts
 from guestlist.occasions.models import Occasion, OccasionKind
+from guestlist.refusal import Refusal
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from guestlist.stores.middleware import StoreRequest
+
+_ORDERING, _ORDERED = "demo_order", "demo_ordered"
+"""In the session: the number of the checkout that is shown, and what the last one became."""
 
 
 @require_safe
@@ -74,28 +78,39 @@ def change_cart(request: StoreRequest) -> HttpResponse:
 def checkout(request: StoreRequest) -> HttpResponse:
     """Let a customer order; there is no other way, as a guest's order would be an account without an invitation."""
     content = visit.cart(request)
+    once = request.POST.get("once", "")
     if not content.lines:
-        return redirect("shop:cart")
+        return _ordered(request, once)
     customer = visit.customer(request)
     if customer is None:
         return to_account(request, reverse("shop:checkout"))
     if request.method != "POST":
-        request.session["demo_order"] = secrets.token_hex(8)
-        return shown(request, "demo/checkout.html", once=request.session["demo_order"])
-    # The page's own number makes a second press of the button find the first one's order.
-    once = request.POST.get("once", "")
-    if not once or once != request.session.get("demo_order"):
+        request.session[_ORDERING] = secrets.token_hex(8)
+        return shown(request, "demo/checkout.html", once=request.session[_ORDERING])
+    # The page's own number is the order's, so that two presses at the same moment are one order. Once it is used, what is
+    # in the cart is something else.
+    if not once or once != request.session.get(_ORDERING):
         messages.warning(request, _("This page was out of date. Please look at your order once more."))
         return redirect("shop:checkout")
-    placed = buying.buy(
-        store_view=request.store_view,
-        customer=customer,
-        cart=content,
-        once=once,
-        now=timezone.now(),
-    )
+    try:
+        placed = buying.buy(
+            store_view=request.store_view, customer=customer, cart=content, once=once, now=timezone.now()
+        )
+    except Refusal as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("shop:checkout")
+    del request.session[_ORDERING]
+    request.session[_ORDERED] = {"once": once, "order": str(placed.public_id)}
     carts.empty(request.session, request.store_view)
     return redirect("shop:order", public_id=placed.public_id)
+
+
+def _ordered(request: StoreRequest, once: str) -> HttpResponse:
+    """Lead the second press of the button, which comes after the first one emptied the cart, to that one's order."""
+    ordered = request.session.get(_ORDERED, {})
+    if once and once == ordered.get("once"):
+        return redirect("shop:order", public_id=ordered["order"])
+    return redirect("shop:cart")
 
 
 @require_safe

@@ -25,7 +25,7 @@ from guestlist.invitations.walking import Page, Walk
 from guestlist.stores.models import StoreView
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from guestlist.invitations.blocks import Bounds
     from guestlist.invitations.filters import Filter
@@ -213,7 +213,7 @@ class Search:
             value="at",
             path="events__at",
             path_key="events__invitation",
-            enters_elsewhere=bool(self._scope()),
+            enters_elsewhere=bool(self._scope()) or self._asked is not None,
         )
         without = self._by_id(1, Q(sent_at=None))
         if self._asks_for_sent:
@@ -258,7 +258,6 @@ class Search:
         # By the ids of the table that is looked at first: PostgreSQL does not carry a range over to another table's.
         by_address = self.chosen.email is not None and not scope
         path_key = "address__invitation" if by_address else "pk"
-        is_of_some = self.chosen.email is not None and self.websites is not None and not scope
         return Part(
             number,
             index,
@@ -266,8 +265,18 @@ class Search:
             path_key=path_key,
             by_id=not scope,
             within=within,
-            is_looked_up=is_of_some or self._reach is not None,
+            steps=self._steps_by_id(is_in_scope=bool(scope)),
         )
+
+    def _steps_by_id(self, *, is_in_scope: bool) -> Sequence[int]:
+        """Return how far to go along the ids, by what it takes to look at each."""
+        if self._reach is not None:
+            return parts.FURTHER_STEPS_LOOKED_UP
+        has_piece = self.chosen.email is not None
+        if is_in_scope:
+            return parts.FURTHER_STEPS_LOOKED_UP_IN_SCOPE if has_piece else parts.FURTHER_STEPS_IN_SCOPE
+        is_of_some = has_piece and self.websites is not None
+        return parts.FURTHER_STEPS_LOOKED_UP if is_of_some else parts.FURTHER_STEPS
 
     def _scope(self) -> dict[str, Any]:
         """Return the condition of the filter by which an index leads to the ids of matching rows in order."""

@@ -23,6 +23,8 @@ FURTHER_STEPS_IN_SCOPE = (8_000, 14_000)
 """The same where the ids are those of one website, inviter or occasion: four times as much for a row, or five."""
 FURTHER_STEPS_LOOKED_UP = (20_000, 30_000)
 """The same where many are looked up in another table: in the outbox, or for a piece of an address of some websites."""
+FURTHER_STEPS_LOOKED_UP_IN_SCOPE = (4_000, 7_000)
+"""The same for a piece of an address of one website, inviter or occasion: each of these has an address to look up."""
 FURTHER_STEPS_ELSEWHERE = (12_000,)
 """The same by other orders: rows that stand near each other there are all over the table."""
 FURTHER_STEPS_SCATTERED = (2_250,)
@@ -93,16 +95,16 @@ class Part:
     enters_elsewhere: bool = False
     """Whether SQLite would enter by an index of what is asked for, unless it is told the ids of a step."""
 
-    is_looked_up: bool = False
-    """Whether many of its rows are looked up in another table besides."""
+    steps: Sequence[int] | None = None
+    """How far to go along it, step by step, after the first; None is as far as its kind goes."""
 
     @property
     def further_steps(self) -> Sequence[int]:
         """How far to go along it, step by step, after the first."""
+        if self.steps is not None:
+            return self.steps
         if self.value is None:
-            if self.is_looked_up:
-                return FURTHER_STEPS_LOOKED_UP
-            return FURTHER_STEPS if self.by_id else FURTHER_STEPS_IN_SCOPE
+            return FURTHER_STEPS
         return FURTHER_STEPS_SCATTERED if self.is_scattered else FURTHER_STEPS_ELSEWHERE
 
     def order(self, *, down: bool) -> list[str]:
@@ -148,9 +150,10 @@ class Part:
         return self._further(place, down=down).values(self.key)[: count + 1]
 
     def _further(self, place: Place | None, *, down: bool) -> QuerySet[Any]:
-        index = (
-            self.index if place is None else self.index.filter(self.beyond(place, down=down, of_index=True))
-        )
+        index = self.index
+        if place is not None:
+            # The place first: of several bounds on one side SQLite enters an index by the one that is named first.
+            index = index.model.objects.filter(self.beyond(place, down=down, of_index=True)) & index
         return index.order_by(*self.order(down=down))
 
     def _step_by_id(self, place: Place | None, count: int, *, down: bool) -> Place | None:

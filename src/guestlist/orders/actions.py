@@ -33,12 +33,10 @@ class MalformedNumber(Refusal):
 
 
 class AmountOutOfRange(Refusal):
-    """The amount is nothing, less than nothing, or more than there is."""
+    """The amount is less than nothing, or more than there is."""
 
     code = "amount_out_of_range"
-    message = _(
-        "The amount must be more than zero and at most %(most)s, in the smallest unit of its currency."
-    )
+    message = _("The amount must be zero or more and at most %(most)s, in the smallest unit of its currency.")
 
 
 class UnknownCurrency(Refusal):
@@ -122,14 +120,16 @@ def place(
     placed_at: datetime.datetime | None = None,
     now: datetime.datetime,
 ) -> Told:
-    """Record a placed order; ``total`` in minor units, more than 0; placed now unless it says when.
+    """Record a placed order; ``total`` in minor units; placed now unless it says when.
+
+    One that cost nothing, paid with a voucher, is an order too.
 
     The same order again changes nothing.
 
     :raises UnknownCustomer: when the website has no such customer; a guest's order is recorded once they have joined.
     :raises MalformedAddress: when the customer's address is none.
     :raises MalformedNumber: when the number is empty, too long or cannot be read.
-    :raises AmountOutOfRange: when the total is nothing or less, or beyond all measure.
+    :raises AmountOutOfRange: when the total is less than nothing, or beyond all measure.
     :raises UnknownCurrency: when there is no such currency.
     :raises PlacedInFuture: when it is placed more than five minutes from now.
     :raises OrderNumberReused: when the number is known with other content.
@@ -181,7 +181,7 @@ def refund(*, website_id: int, number: str, currency: str, refunded: int, actor:
     A canceled order counted no more before; that its money went back is written down all the same.
 
     :raises UnknownOrder: when the website has no such order, or a customer none such of their own.
-    :raises AmountOutOfRange: when that is nothing or less, or beyond all measure.
+    :raises AmountOutOfRange: when that is less than nothing, or beyond all measure.
     :raises OtherCurrency: when the order is in another currency.
     :raises RefundTooLarge: when the order came to less.
     :raises RefundLowered: when more was refunded before.
@@ -208,7 +208,7 @@ def _is_number(number: str) -> bool:
 
 
 def _require_amount(amount: int) -> None:
-    if not 0 < amount <= money.MOST:
+    if not 0 <= amount <= money.MOST:
         raise AmountOutOfRange(most=money.MOST)
 
 

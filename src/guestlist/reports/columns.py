@@ -189,10 +189,14 @@ def of_conversions(*, currencies: Collection[str], in_own_view: bool) -> list[Co
     purchased = _IN_VIEW if in_own_view else _PURCHASED
     where = (
         _(
-            "Invited people with at least one order in the store view that their invitation is from, each counted once."
+            "Invited people with at least one order since they accepted that was not canceled, in the store view that their"
+            " invitation is from, each counted once."
         )
         if in_own_view
-        else _("Invited people with at least one order at the website, each counted once.")
+        else _(
+            "Invited people with at least one order at the website since they accepted that was not canceled, each counted"
+            " once."
+        )
     )
     return [
         _SENT_COLUMN,

@@ -6,6 +6,7 @@ import datetime
 import json
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -213,15 +214,22 @@ def _told(people: People, *, who: str, kind: str) -> Iterator[list[Any]]:
         )
 
 
-def _file_rows(people: People) -> Iterator[list[Any]]:
-    sent = accepted = 0
-    period = people.question.period
+def _added_up(people: People, total: Counter[str]) -> Iterator[Inviter | Invitee]:
+    """Yield all rows, and add up on the way what those of customers say."""
     for row in people.rows():
         if isinstance(row, Inviter):
-            sent, accepted = sent + row.sent, accepted + row.accepted
+            total["sent"] += row.sent
+            total["accepted"] += row.accepted
+        yield row
+
+
+def _file_rows(people: People) -> Iterator[list[Any]]:
+    total = Counter[str](sent=0, accepted=0)
+    period = people.question.period
+    for row in _added_up(people, total):
         yield [wording.period(period, row.span), *_ends(row.span), *cells(row, people.now)]
     if not people.lists_invitees:
-        yield [_("Total"), *_ends(people.question.span), *([""] * 4), sent, accepted]
+        yield [_("Total"), *_ends(people.question.span), *([""] * 4), *total.values()]
 
 
 def _ends(span: Span) -> list[str]:
@@ -235,7 +243,7 @@ _KEYS = {
 
 
 def as_json(people: People) -> Iterator[str]:
-    """Yield the pieces of what JSON has of it: all rows, and what was sent of these days in all, with staff's."""
+    """Yield the pieces of what JSON has of it: what was sent in all, by staff too, then the rows, and their total."""
     question = people.question
     head = {
         "report": NAME,
@@ -245,11 +253,11 @@ def as_json(people: People) -> Iterator[str]:
         "all_invitations": {"sent": people.sent, "accepted": people.accepted},
     }
     yield f'{json.dumps(head)[:-1]}, "rows": ['
-    comma = ""
-    for row in people.rows():
+    comma, total = "", Counter[str](sent=0, accepted=0)
+    for row in _added_up(people, total):
         yield comma + json.dumps(_data(row, people))
         comma = ", "
-    yield "]}"
+    yield "]}" if people.lists_invitees else f'], "total": {json.dumps(total)}}}'
 
 
 def _data(row: Inviter | Invitee, people: People) -> dict[str, Any]:
@@ -266,7 +274,10 @@ def _data(row: Inviter | Invitee, people: People) -> dict[str, Any]:
 def as_text(people: People) -> Iterator[str]:
     """Yield lines for people to read: cells with tabs between them, their names first."""
     yield "\t".join(names(lists_invitees=people.lists_invitees))
-    for row in people.rows():
+    total = Counter[str](sent=0, accepted=0)
+    for row in _added_up(people, total):
         values = [wording.period(people.question.period, row.span), *cells(row, people.now)]
         # An address or a name has no control characters; a group may be called anything.
         yield "\t".join(" ".join(str(one).split()) for one in values)
+    if not people.lists_invitees:
+        yield "\t".join([_("Total"), *([""] * 4), *map(str, total.values())])

@@ -48,7 +48,7 @@ def record_order(
     :raises UnknownCustomer: when the website has no such customer.
     :raises MalformedAddress: when the customer's address is none.
     :raises MalformedNumber: when the number is empty, too long or cannot be read.
-    :raises AmountOutOfRange: when the total is nothing or less, or beyond all measure.
+    :raises AmountOutOfRange: when the total is less than nothing, or beyond all measure.
     :raises UnknownCurrency: when there is no such currency.
     :raises PlacedInFuture: when it is placed more than five minutes from now.
     :raises OrderNumberReused: when the number is known with other content.
@@ -95,7 +95,7 @@ def refund_order(
     """Record how much of an order has been refunded **in all so far**, in minor units. Told again, it changes nothing.
 
     :raises UnknownOrder: when the website has no such order, or a customer none such of their own.
-    :raises AmountOutOfRange: when that is nothing or less, or beyond all measure.
+    :raises AmountOutOfRange: when that is less than nothing, or beyond all measure.
     :raises OtherCurrency: when the order is in another currency.
     :raises RefundTooLarge: when the order came to less.
     :raises RefundLowered: when more was refunded before.
