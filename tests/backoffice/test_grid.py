@@ -219,6 +219,7 @@ def short_looks(monkeypatch) -> None:
         ("FIRST_STEP", 2),
         ("FURTHER_STEPS", ()),
         ("FURTHER_STEPS_IN_SCOPE", ()),
+        ("FURTHER_STEPS_OF_PIECE", ()),
         ("FURTHER_STEPS_LOOKED_UP", ()),
         ("FURTHER_STEPS_LOOKED_UP_IN_SCOPE", ()),
         ("FURTHER_STEPS_ELSEWHERE", ()),

@@ -55,6 +55,7 @@ def test_all_that_match_are_offered_when_looking_stopped_before_any_was_found(
     monkeypatch.setattr(parts, "FIRST_STEP", 1)
     monkeypatch.setattr(parts, "FURTHER_STEPS", (1,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_IN_SCOPE", (1,))
+    monkeypatch.setattr(parts, "FURTHER_STEPS_OF_PIECE", (1,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_LOOKED_UP", (1,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_LOOKED_UP_IN_SCOPE", (1,))
     monkeypatch.setattr(finding, "GATHERED", 1)

@@ -118,6 +118,7 @@ def way(request, monkeypatch) -> str:
     monkeypatch.setattr(parts, "FIRST_STEP", steps[0])
     monkeypatch.setattr(parts, "FURTHER_STEPS", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_IN_SCOPE", steps[1])
+    monkeypatch.setattr(parts, "FURTHER_STEPS_OF_PIECE", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_LOOKED_UP", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_LOOKED_UP_IN_SCOPE", steps[1])
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", steps[1])

@@ -202,6 +202,7 @@ def large(view, monkeypatch) -> tuple[Send, list[Invitation]]:
     monkeypatch.setattr(parts, "FIRST_STEP", 3)
     monkeypatch.setattr(parts, "FURTHER_STEPS", (5,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_IN_SCOPE", (5,))
+    monkeypatch.setattr(parts, "FURTHER_STEPS_OF_PIECE", (5,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_LOOKED_UP", (5,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_LOOKED_UP_IN_SCOPE", (5,))
     monkeypatch.setattr(parts, "FURTHER_STEPS_ELSEWHERE", (5,))

@@ -421,6 +421,23 @@ def test_a_probe_tells_what_a_server_says_to_our_sender(server, line, result):
     assert server.mails == []
 
 
+@pytest.mark.parametrize(
+    ("line", "result"),
+    [
+        ("553 5.7.1 <shop@shop.example>: Sender address rejected: not owned by user x", Result.REFUSED_US),
+        ("550 5.1.1 no such user", Result.ACCEPTED),
+        ("450 4.2.0 greylisted", Result.ACCEPTED),
+    ],
+)
+def test_a_probe_tells_what_a_server_keeps_until_it_hears_of_a_recipient(server, line, result):
+    server.answers["rcpt"] = line
+
+    answer = probe(Server("127.0.0.1", server.port, ehlo="x.example"), sender="shop@shop.example")
+
+    assert answer.result is result
+    assert server.mails == []
+
+
 def test_a_probe_tells_that_nobody_lets_us_in(server):
     asked = Server("127.0.0.1", server.port, user="x", password="y", ehlo="x.example")
     with socket.socket() as unused:

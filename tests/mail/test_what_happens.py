@@ -266,6 +266,12 @@ def test_an_address_that_cannot_be_carried_fails_alone(shop):
         ("MAIL", b"550 5.7.1 sender not allowed\r\n"),
         ("MAIL", b"530 5.7.0 sign in first\r\n"),
         ("RCPT", b"554 5.7.1 relay access denied\r\n"),
+        ("RCPT", b"553 5.7.1 <shop@shop.example>: Sender address rejected: not owned by user shop\r\n"),
+        ("RCPT", b"554 5.7.1 <unknown[192.0.2.7]>: Client host rejected: Access denied\r\n"),
+        ("RCPT", b"504 5.5.2 <worker>: Helo command rejected: need fully-qualified hostname\r\n"),
+        ("RCPT", b"554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.example\r\n"),
+        ("RCPT", b"550 5.7.60 SMTP; Client does not have permissions to send as this sender\r\n"),
+        ("dot", b"550 5.7.60 SMTP; Client does not have permissions to send as this sender\r\n"),
         ("dot", b"550 5.7.26 not authenticated\r\n"),
     ],
 )

@@ -285,9 +285,10 @@ def test_stopping_asks_first(shop, monkeypatch, answer, stopped):
 
 
 @pytest.mark.parametrize("action", ["watch", "pause", "resume", "stop"])
-def test_unknown_send_is_told(shop, capsys, action):
-    assert do(action, 999)[0] == 1
-    assert "There is no send 999." in capsys.readouterr().err
+@pytest.mark.parametrize("number", [999, -1, 10**20])
+def test_unknown_send_is_told(shop, capsys, action, number):
+    assert do(action, number)[0] == 1
+    assert f"There is no send {number}." in capsys.readouterr().err
 
 
 _PREPARE = """

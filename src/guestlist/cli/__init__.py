@@ -311,7 +311,9 @@ def _send(options: argparse.Namespace, _rest: list[str]) -> int:
     for action in ("watch", "pause", "resume", "stop"):
         send_id = getattr(options, action)
         if send_id is not None:
-            return watching.main(action=action, send_id=send_id or None, yes=options.yes)
+            return watching.main(
+                action=action, send_id=send_id or (None if action == "watch" else 0), yes=options.yes
+            )
     return watching.main(action="list", send_id=None)
 
 

@@ -275,8 +275,9 @@ class Search:
         has_piece = self.chosen.email is not None
         if is_in_scope:
             return parts.FURTHER_STEPS_LOOKED_UP_IN_SCOPE if has_piece else parts.FURTHER_STEPS_IN_SCOPE
-        is_of_some = has_piece and self.websites is not None
-        return parts.FURTHER_STEPS_LOOKED_UP if is_of_some else parts.FURTHER_STEPS
+        if has_piece:
+            return parts.FURTHER_STEPS_OF_PIECE if self.websites is None else parts.FURTHER_STEPS_LOOKED_UP
+        return parts.FURTHER_STEPS
 
     def _scope(self) -> dict[str, Any]:
         """Return the condition of the filter by which an index leads to the ids of matching rows in order."""

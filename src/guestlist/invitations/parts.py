@@ -23,6 +23,8 @@ FURTHER_STEPS_IN_SCOPE = (8_000, 14_000)
 """The same where the ids are those of one website, inviter or occasion: four times as much for a row, or five."""
 FURTHER_STEPS_LOOKED_UP = (20_000, 30_000)
 """The same where many are looked up in another table: in the outbox, or for a piece of an address of some websites."""
+FURTHER_STEPS_OF_PIECE = (20_000, 90_000)
+"""The same where each has an address to look up for a piece of it."""
 FURTHER_STEPS_LOOKED_UP_IN_SCOPE = (4_000, 7_000)
 """The same for a piece of an address of one website, inviter or occasion: each of these has an address to look up."""
 FURTHER_STEPS_ELSEWHERE = (12_000,)

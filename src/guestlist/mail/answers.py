@@ -11,12 +11,20 @@ MAX_ANSWER = 400
 NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.10"})
 """The enhanced status codes that say that an address does not exist (RFC 3463)."""
 # RFC 3463 and RFC 7372: the address or domain of the sender, and proofs of it, were refused.
-_ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9)")
+# 5.7.60 is what Exchange says to who may not send as this sender.
+_ABOUT_SENDER = re.compile(r"5\.1\.[78]|5\.7\.(2\d|8|9|60)")
 # Words, only where the server's own begin, and only with a code that names no other reason.
 _NO_RELAY = re.compile(
     r"\s*(?:[245]\.\d{1,3}\.\d{1,3}\s+)?(?:[<\"]?…\S*\s+)?(?:sorry, )?"
     r"(?:relay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited|not (?:permitted|allowed))|"
     r"(?:(?:unable|not (?:permitted|allowed)) to|(?:we )?(?:cannot|will not|do not)) relay)\b",
+    re.IGNORECASE,
+)
+# Postfix puts off what it has against its client, greeting or sender until RCPT, and names who it is about first.
+_REFUSES_US = re.compile(
+    r"\s*(?:[245]\.\d{1,3}\.\d{1,3}\s+)?(?:<[^<>\s]*>:?\s+)?"
+    r"(?:(?:sender address|client host|helo command) rejected\b|service unavailable; client host\b|"
+    r"authentication (?:is )?required\b)",
     re.IGNORECASE,
 )
 _VAGUE = frozenset({"550", "551", "553", "554", "5.7.0", "5.7.1"})
@@ -78,11 +86,14 @@ def of_sender(code: int, text: bytes) -> Answer:
 def of_recipient(code: int, text: bytes) -> Answer:
     """Return what an answer to RCPT TO means.
 
-    A server that does not relay for us says so in words of its own, the first ones. What it tells of another server stands
-    behind; where it repeats another's reply from the first word on, whoever runs that one can still stop the sender.
+    A server that does not relay for us, or that has something against us or the sender, says so in words of its own, the
+    first ones. What it tells of another server stands behind; where it repeats another's reply from the first word on,
+    whoever runs that one can still stop the sender.
     """
     answer = of_content(code, text)
     if answer.code in _VAGUE and _is_no_relay(text):
+        return answer._replace(result=Result.REFUSED_US)
+    if answer.code in _VAGUE | {"504", "5.5.2"} and _refuses_us(text):
         return answer._replace(result=Result.REFUSED_US)
     return answer
 
@@ -103,6 +114,10 @@ def of_content(code: int, text: bytes) -> Answer:
 def _is_no_relay(text: bytes) -> bool:
     # Not the words as they are kept: signs of somebody's own choice have become spaces there.
     return bool(_NO_RELAY.match(without_addresses(text.decode("utf-8", "replace"))))
+
+
+def _refuses_us(text: bytes) -> bool:
+    return bool(_REFUSES_US.match(without_addresses(text.decode("utf-8", "replace"))))
 
 
 def _deferred(code: str, words: str) -> Answer:

@@ -228,6 +228,7 @@ def _timed(settled: Sequence[Settled], now: datetime.datetime, jitter: Callable[
     deferred = [one.outcome.message.pk for one in settled if one.outcome.verdict is Verdict.DEFERRED]
     first = dict(
         Attempt.objects.filter(message__in=deferred)
+        .exclude(outcome="refused_us")  # that was no try of this mail
         .values("message")
         .annotate(first=Min("at"))
         .values_list("message", "first")

@@ -29,6 +29,7 @@ MOST_CONNECTIONS = 256
 MOST_MAILS = 100_000
 MOST_SECONDS = 120
 """More would outlast the lease of what is being handed over."""
+_OK = 250
 _IDLE_SECONDS = 20
 
 
@@ -165,7 +166,10 @@ class SmtpTransport:
 
 
 def probe(server: Server, *, sender: str) -> Answer:
-    """Return what the server says to us and to a sender's address; no mail is sent."""
+    """Return what the server says to us and to a sender's address, as a recipient too; no mail is sent.
+
+    Many servers keep what they have against a client or a sender until they hear of a recipient.
+    """
     try:
         smtp = _greeted(server)
     except RefusedUsError as refused:
@@ -176,6 +180,7 @@ def probe(server: Server, *, sender: str) -> Answer:
         )
     try:
         code, text = smtp.mail(sender)
+        to_code, to_text = smtp.rcpt(sender) if code == _OK else (_OK, b"")
         smtp.rset()
     except (OSError, smtplib.SMTPException) as error:
         return Answer(Result.UNREACHABLE, "connection_lost", answers.printable(str(error)))
@@ -183,7 +188,10 @@ def probe(server: Server, *, sender: str) -> Answer:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             smtp.quit()
         smtp.close()
-    if code == 250:  # noqa: PLR2004 - SMTP's own number
+    asked = answers.of_recipient(to_code, to_text)
+    if to_code != _OK and asked.result is Result.REFUSED_US:
+        return asked
+    if code == _OK:
         return Answer(Result.ACCEPTED, *answers.code_and_text(code, text))
     return answers.of_sender(code, text)
 

@@ -27,6 +27,8 @@ LOOK_EVERY = 0.5
 TELL_EVERY = 5.0
 """Seconds between two lines where the output is no terminal."""
 _MINUTE, _HOUR = 60, 3600
+_TOO_LARGE = 2**63
+"""No id is, and no database reads one."""
 _BAR = (10, 40)
 """Fewest and most characters of a bar."""
 _ACTIONS: dict[str, Callable[..., bool]] = {
@@ -161,7 +163,11 @@ def _open_ids() -> list[int]:
 
 
 def _progress(ids: Collection[int]) -> list[Progress]:
-    found = list(Send.objects.filter(pk__in=ids).select_related("store_view", "sender").order_by("pk"))
+    found = list(
+        Send.objects.filter(pk__in=[pk for pk in ids if 0 < pk < _TOO_LARGE])
+        .select_related("store_view", "sender")
+        .order_by("pk")
+    )
     views = list({one.store_view_id: one.store_view for one in found}.values())
     return sends.progress(found, options=config.resolve_each(Delivery, views), now=timezone.now())
 
